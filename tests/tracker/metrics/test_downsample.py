@@ -1,0 +1,55 @@
+"""Downsampling: whatever an eye would see is still there."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from podium.tracker.metrics import Columns, downsample
+
+
+def _columns(steps: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> Columns:
+    return Columns(steps, np.arange(len(steps), dtype=np.int64), values)
+
+
+@given(st.data(), st.integers(1, 50))
+def test_extremes_ends_and_gaps_are_kept(data: st.DataObject, width: int) -> None:
+    size = data.draw(st.integers(0, 400))
+    steps = data.draw(arrays.arrays(np.int64, size))
+    values = data.draw(arrays.arrays(np.float64, size))
+    kept = downsample(_columns(steps, values), width)
+    assert len(kept) <= max(2 * width, 3 * width + 2)
+    assert set(kept.timestamps.tolist()) <= set(range(size))
+    assert (np.diff(kept.steps.astype(object)) >= 0).all()
+    if size == 0:
+        return
+    numbers = values[~np.isnan(values)]
+    if numbers.size:
+        assert np.nanmin(kept.values) == numbers.min()
+        assert np.nanmax(kept.values) == numbers.max()
+    assert np.isnan(kept.values).any() == np.isnan(values).any()
+    order = np.argsort(steps, kind="stable")
+    assert kept.timestamps[0] == order[0]
+    assert kept.timestamps[-1] == order[-1]
+
+
+def test_a_spike_of_one_point_in_a_million_survives() -> None:
+    values = np.zeros(1_000_000)
+    values[777_777] = 9.0
+    kept = downsample(_columns(np.arange(1_000_000, dtype=np.int64), values), 1000)
+    assert kept.values.max() == 9.0
+    assert len(kept) <= 3002
+
+
+def test_every_bucket_keeps_its_band() -> None:
+    generator = np.random.default_rng(7)
+    steps = np.arange(100_000, dtype=np.int64)
+    values = generator.normal(size=100_000)
+    kept = downsample(_columns(steps, values), 100)
+    for start in range(0, 100_000, 1000):
+        chosen = kept.values[(kept.steps >= start) & (kept.steps < start + 1000)]
+        bucket = values[start : start + 1000]
+        assert chosen.min() == bucket.min()
+        assert chosen.max() == bucket.max()

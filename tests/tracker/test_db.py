@@ -1,0 +1,116 @@
+"""The database: upgrades, refusals, and what a transaction promises."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from podium.client.errors import ConfigError, Unavailable
+from podium.tracker import db as module
+from podium.tracker.db import HEAD, VERSION_TABLE, Database, check_schema, upgrade
+from podium.tracker.models import Base, Experiment
+from sqlalchemy import select, text
+
+
+def test_the_models_are_what_the_migrations_make(db: Database) -> None:
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_head_is_the_newest_revision() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(module.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_an_upgrade_is_done_once_however_many_start_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'fresh.db'}"
+    changed = []
+
+    def run() -> None:
+        database = Database(url, pool_size=1)
+        changed.append(upgrade(database))
+        database.close()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(changed) == [False, False, False, True]
+
+
+def test_an_empty_database_says_what_to_type(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'empty.db'}", pool_size=1)
+    with pytest.raises(ConfigError, match="podium db upgrade"):
+        check_schema(database)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("revision", "says"), [("0000", "podium db upgrade"), ("9999", "newer than")]
+)
+def test_another_schema_says_so_and_what_to_type(db: Database, revision: str, says: str) -> None:
+    with db.writing() as session:
+        session.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'"))
+    with pytest.raises(ConfigError, match=says):
+        check_schema(db)
+
+
+def test_an_error_leaves_nothing_behind(db: Database) -> None:
+    def fail_half_way() -> None:
+        with db.writing() as session:
+            session.get_one(Experiment, 0).name = "half done"
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    with db.reading() as session:
+        assert session.scalars(select(Experiment.name)).all() == ["Default"]
+
+
+def test_sqlite_keeps_what_it_acknowledged(sqlite_url: str) -> None:
+    database = Database(sqlite_url, pool_size=1)
+    with database.reading() as session:
+        pragmas = {
+            name: session.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    database.close()
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_database_that_is_away_can_be_tried_again() -> None:
+    database = Database("postgresql://nobody@127.0.0.1:1/none", pool_size=1)
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1"):
+        database.ping()
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("not a url", "postgresql://user:password@host/name"),
+        ("sqlite://", "names no SQLite file"),
+        ("mysql://host/name", "postgresql or sqlite"),
+    ],
+)
+def test_a_wrong_url_says_what_one_looks_like(url: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Database(url)
+
+
+def test_a_password_is_never_part_of_a_message() -> None:
+    database = Database("postgresql://me:hunter2@127.0.0.1:1/none", pool_size=1)
+    with pytest.raises(Unavailable) as caught:
+        database.ping()
+    database.close()
+    assert "hunter2" not in caught.value.message

@@ -1,0 +1,216 @@
+"""The database: one engine, two kinds of transaction, and the schema's version.
+
+SQLite and PostgreSQL hold the same tables. On SQLite a write transaction takes the write lock when
+it begins, so it can fail only there and never half-way; the threads of one process queue for it
+in order instead of polling. A transaction that returned has reached the disk (``synchronous=FULL``,
+PostgreSQL's default ``synchronous_commit``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from podium.client.errors import ConfigError, Unavailable
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from .models import Base
+
+# The newest revision in migrations/versions: read at each start, when importing Alembic to find it
+# out would cost more than the rest of the start. A test compares the two.
+HEAD = "0001"
+VERSION_TABLE = "tracker_version"
+# Any constant will do: it names "migrating Podium" among PostgreSQL's advisory locks.
+_MIGRATION_LOCK = 0x706F6469756D
+_BUSY_MS = 30_000
+
+
+class Database:
+    """A pool of connections to ``url``; safe to share between threads, not across a fork.
+
+    Raises :class:`ConfigError` when the URL is of no database Podium knows.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+        parsed = parse_url(url)
+        self.url = parsed.render_as_string(hide_password=True)
+        self.dialect = parsed.get_backend_name()
+        if self.dialect == "sqlite":
+            self.engine = create_engine(parsed, pool_size=pool_size, max_overflow=0)
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+            self._writers: Any = threading.Lock()
+        else:
+            self.engine = create_engine(
+                parsed,
+                pool_size=pool_size,
+                max_overflow=0,
+                pool_pre_ping=True,
+                pool_timeout=10,
+                connect_args={
+                    "connect_timeout": 5,
+                    "application_name": "podium",
+                    "options": "-c statement_timeout=60000 -c lock_timeout=20000",
+                },
+            )
+            self._writers = nullcontext()
+        self._write_engine: Engine = self.engine.execution_options(podium_write=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One read transaction: everything in it sees the same state (SQLite) or committed rows."""
+        with _unavailable(self.url), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One write transaction, committed on leaving and rolled back on an error."""
+        with (
+            _unavailable(self.url),
+            self._writers,
+            Session(self._write_engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def ping(self) -> None:
+        """Raise :class:`Unavailable` unless the database answers."""
+        with self.reading() as session:
+            session.execute(select(1))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def parse_url(url: str) -> URL:
+    """The URL with the driver Podium uses; :class:`ConfigError` says what one looks like."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            "PODIUM_DATABASE_URL is not a database URL. Write postgresql://user:password@host/name "
+            "or sqlite:////absolute/path/podium.db."
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ConfigError(
+                "PODIUM_DATABASE_URL names no SQLite file: an in-memory database would be another "
+                "one in each thread. Write sqlite:////absolute/path/podium.db."
+            )
+        return parsed
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ConfigError(f"PODIUM_DATABASE_URL starts with {backend!r}: give postgresql or sqlite.")
+
+
+def insert(session: Session, table: type[Base]) -> Any:
+    """The dialect's INSERT, which knows ON CONFLICT; the two dialects share its interface."""
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def upgrade(db: Database) -> bool:
+    """Bring the schema to this version; True when it changed. Any number may run at once.
+
+    The whole upgrade is one transaction under one lock, so it is done entirely or not at all.
+    """
+    from alembic import command
+    from alembic.config import Config
+
+    with _unavailable(db.url), db._write_engine.begin() as connection:
+        if db.dialect == "postgresql":
+            connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"))
+            connection.execute(
+                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+            )
+        before = _revision(connection)
+        if before is not None:
+            _refuse_newer(before)
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return before != HEAD
+
+
+def check_schema(db: Database) -> None:
+    """Raise :class:`ConfigError` with what to type unless the schema is this version's."""
+    with _unavailable(db.url), db.engine.connect() as connection:
+        found = _revision(connection)
+    if found is None:
+        raise ConfigError(f"The database {db.url} holds no Podium tables. Type: podium db upgrade")
+    _refuse_newer(found)
+    if found != HEAD:
+        raise ConfigError(
+            f"The database {db.url} is at schema {found}, this Podium needs {HEAD}. "
+            "Make a backup, then type: podium db upgrade"
+        )
+
+
+def _refuse_newer(found: str) -> None:
+    if found > HEAD:
+        raise ConfigError(
+            f"The database is at schema {found}, newer than the {HEAD} of this Podium. "
+            "Install the Podium that wrote it (pip install --upgrade podium)."
+        )
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+    return None if found is None else str(found)
+
+
+@contextmanager
+def _unavailable(url: str) -> Iterator[None]:
+    """A database that does not answer is a 503 to be tried again, whoever asked."""
+    try:
+        yield
+    except PoolTimeout:
+        raise Unavailable(
+            "Every database connection is busy; try again shortly.", retry_after=1
+        ) from None
+    except OperationalError as error:
+        raise Unavailable(
+            f"The database {url} cannot be used now: {error.orig}", retry_after=2
+        ) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable(
+                f"The connection to {url} broke: {error.orig}", retry_after=2
+            ) from error
+        raise
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # Python's driver would begin transactions on its own, and too late: see _begin_sqlite.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "case_sensitive_like = ON",
+        f"busy_timeout = {_BUSY_MS}",
+        "temp_store = MEMORY",
+        "cache_size = -65536",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("podium_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
