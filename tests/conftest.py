@@ -1,13 +1,38 @@
-"""Fixtures for every test."""
+"""Fixtures for every test: a database of each kind, an application over it, a server process."""
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from podium.tracker.artifacts import open_store
+from podium.tracker.artifacts.base import ArtifactStore
+from podium.tracker.config import Config
 from podium.tracker.db import Database, upgrade
+
+from .api import Api
+from .services import MissingService
+from .services.postgres import PostgresServer, postgres_server
+
+_TEMPLATE = "podium_template"
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server in a temporary folder, with a migrated template database."""
+    try:
+        with postgres_server() as server:
+            db = Database(server.create_database(_TEMPLATE), pool_size=1)
+            upgrade(db)
+            db.close()
+            yield server
+    except MissingService as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")
@@ -19,16 +44,47 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> str:
+    """A fresh, migrated database: the test runs once on each kind."""
+    if request.param == "sqlite":
+        return _copy(sqlite_template, tmp_path)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database(f"test_{next(_numbers)}", template=_TEMPLATE)
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
-    """A fresh, migrated SQLite database."""
-    path = tmp_path / "podium.db"
-    shutil.copyfile(sqlite_template, path)
-    return f"sqlite:///{path}"
+    """A fresh, migrated SQLite database, for tests to which the kind makes no difference."""
+    return _copy(sqlite_template, tmp_path)
 
 
 @pytest.fixture
-def db(sqlite_url: str) -> Iterator[Database]:
-    database = Database(sqlite_url, pool_size=8)
+def db(database_url: str) -> Iterator[Database]:
+    database = Database(database_url, pool_size=8)
     yield database
     database.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    return open_store(str(tmp_path / "artifacts"), None)
+
+
+@pytest.fixture
+def app(db: Database, store: ArtifactStore, database_url: str) -> Flask:
+    from podium.tracker.app import create_app
+
+    config = Config(database_url=database_url, artifacts="unused")
+    return create_app(config, db=db, store=store)
+
+
+@pytest.fixture
+def api(app: Flask) -> Api:
+    return Api(app.test_client())
+
+
+def _copy(template: Path, folder: Path) -> str:
+    path = folder / "podium.db"
+    shutil.copyfile(template, path)
+    return f"sqlite:///{path}"

@@ -86,6 +86,12 @@ class Database:
         with self.reading() as session:
             session.execute(select(1))
 
+    def optimize(self) -> None:
+        """Let the query planner look at the data again; PostgreSQL does that on its own."""
+        if self.dialect == "sqlite":
+            with self.writing() as session:
+                session.execute(text("PRAGMA optimize"))
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -184,14 +190,18 @@ def _unavailable(url: str) -> Iterator[None]:
         ) from None
     except OperationalError as error:
         raise Unavailable(
-            f"The database {url} cannot be used now: {error.orig}", retry_after=2
+            f"The database {url} cannot be used now: {_one_line(error)}", retry_after=2
         ) from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable(
-                f"The connection to {url} broke: {error.orig}", retry_after=2
+                f"The connection to {url} broke: {_one_line(error)}", retry_after=2
             ) from error
         raise
+
+
+def _one_line(error: DBAPIError) -> str:
+    return " ".join(str(error.orig).split())
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

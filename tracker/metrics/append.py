@@ -15,13 +15,13 @@ import numpy as np
 from podium.client import wire
 from podium.client.entities import Metric
 from podium.client.errors import BadRequest
+from podium.client.rules import check_int64, check_key, check_timestamp
 from sqlalchemy import ColumnElement, and_, case, func, tuple_
 from sqlalchemy.orm import Session
 
 from ..clock import now_ms
 from ..db import insert
 from ..models import MetricBatch, MetricSummary
-from ..validation import check_int64, check_key, check_timestamp
 
 _NO_WRITER = bytes(16)
 _UINT64_TO_INT64 = 2**63

@@ -1,14 +1,16 @@
-"""What clients may call things and how large they may be: MLflow's rules, one function a rule.
+"""What things may be called and how large they may be: MLflow's rules, one function a rule.
 
-Each raises :class:`BadRequest` naming the field, what was found and what is allowed.
+The client checks with them at the call, the server at its edge. Each raises :class:`BadRequest`
+naming the field, what was found and what is allowed.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+import unicodedata
 
-from podium.client.errors import BadRequest
+from .errors import BadRequest
 
 MAX_KEY = 250
 MAX_PARAM_VALUE = 6000
@@ -16,6 +18,8 @@ MAX_TAG_VALUE = 8000
 MAX_EXPERIMENT_NAME = 500
 MAX_EXPERIMENT_TAG_VALUE = 20_000
 MAX_RUN_NAME = 8000
+MAX_SEGMENT_BYTES = 255
+MAX_PATH_BYTES = 1024  # the longest key S3 takes
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 # "/" is a folder in the charts; \w is any letter of any script.
@@ -23,6 +27,16 @@ _KEY = re.compile(r"[/\w.\- :]+")
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 # PostgreSQL stores neither, and a lone surrogate is in no encoding.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_FORBIDDEN_IN_PATH = {"\\": "a backslash", "#": "'#'", "?": "'?'"}
+_UNPRINTABLE = {
+    "Cc": "a control character",
+    "Cs": "a lone surrogate",
+    "Zl": "a line separator",
+    "Zp": "a line separator",
+}
+# "C:", "file:…" and "s3:" before a slash. A colon elsewhere, as in a time of day, is an ordinary
+# character of a file name.
+_DRIVE_OR_SCHEME = re.compile(r"[A-Za-z]:|file:|[A-Za-z][A-Za-z0-9+.-]*:$", re.IGNORECASE)
 
 
 def check_key(key: str, field: str, *, kind: str) -> str:
@@ -47,6 +61,11 @@ def check_key(key: str, field: str, *, kind: str) -> str:
 
 
 def check_text(value: str, field: str, *, limit: int | None = None) -> str:
+    if not isinstance(value, str):
+        raise BadRequest(
+            f"Invalid value {shown(value)} for parameter '{field}' supplied: "
+            f"it must be a string, not {type(value).__name__}."
+        )
     found = _UNSTORABLE.search(value)
     if found:
         raise BadRequest(
@@ -78,9 +97,9 @@ def check_timestamp(value: int, field: str) -> int:
 
 
 def check_run_id(run_id: str, field: str = "run_id") -> str:
-    if not _RUN_ID.fullmatch(run_id):
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
         raise BadRequest(
-            f"Invalid value {run_id[:80]!r} for parameter '{field}' supplied: "
+            f"Invalid value {shown(run_id)} for parameter '{field}' supplied: "
             "a run id is 32 lower-case hexadecimal digits."
         )
     return run_id
@@ -93,11 +112,42 @@ def check_experiment_name(name: str, field: str = "name") -> str:
     return name
 
 
-def parse_experiment_id(experiment_id: str, field: str = "experiment_id") -> int:
-    """Experiment ids are decimal strings on the wire and integers in the database."""
-    if not re.fullmatch(r"[0-9]{1,18}", experiment_id):
-        raise BadRequest(
-            f"Invalid experiment ID {experiment_id[:80]!r} for parameter '{field}': "
-            "it must be a whole number, as in '1'."
+def fault_of_path(path: str) -> str | None:
+    """Why this is no canonical relative path of a file or folder; None when it is one."""
+    for character in path:
+        found = _FORBIDDEN_IN_PATH.get(character) or _UNPRINTABLE.get(
+            unicodedata.category(character)
         )
-    return int(experiment_id)
+        if found:
+            return f"holds {found}"
+    return fault_of_segments(path) or _too_long(path)
+
+
+def fault_of_segments(path: str) -> str | None:
+    """The part of :func:`fault_of_path` that could lead out of a folder."""
+    if path.startswith("/"):
+        return "is absolute"
+    for segment in path.split("/"):
+        if not segment:
+            return "has an empty segment"
+        if segment in (".", ".."):
+            return f"has the segment {segment!r}"
+        if "\\" in segment:
+            return "holds a backslash"
+        if _DRIVE_OR_SCHEME.match(segment):
+            return "has a drive letter or a scheme"
+    return None
+
+
+def shown(value: object) -> str:
+    """The value for a message: as Python writes it, and not at any length."""
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "…"
+
+
+def _too_long(path: str) -> str | None:
+    if len(path.encode()) > MAX_PATH_BYTES:
+        return f"is longer than {MAX_PATH_BYTES} bytes"
+    if any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in path.split("/")):
+        return f"has a segment longer than {MAX_SEGMENT_BYTES} bytes"
+    return None

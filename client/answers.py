@@ -1,0 +1,62 @@
+"""MLflow's JSON, as the server answers, made into entities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .entities import Experiment, LifecycleStage, Metric, RunSnapshot, RunStatus
+from .errors import Unreachable
+
+Json = dict[str, Any]
+
+
+def experiment(answer: Json) -> Experiment:
+    try:
+        found = answer["experiment"]
+        return Experiment(
+            experiment_id=found["experiment_id"],
+            name=found["name"],
+            artifact_location=found.get("artifact_location", ""),
+            lifecycle_stage=LifecycleStage(found.get("lifecycle_stage", "active")),
+            creation_time=int(found.get("creation_time", 0)),
+            last_update_time=int(found.get("last_update_time", 0)),
+            tags=_pairs(found.get("tags", [])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _foreign("experiment", error) from error
+
+
+def run(found: Json) -> RunSnapshot:
+    try:
+        info, data = found["info"], found.get("data", {})
+        end_time = info.get("end_time")
+        return RunSnapshot(
+            run_id=info["run_id"],
+            run_name=info.get("run_name", ""),
+            experiment_id=info["experiment_id"],
+            user_id=info.get("user_id", ""),
+            status=RunStatus(info["status"]),
+            start_time=int(info.get("start_time", 0)),
+            end_time=None if end_time is None else int(end_time),
+            artifact_uri=info.get("artifact_uri", ""),
+            lifecycle_stage=LifecycleStage(info.get("lifecycle_stage", "active")),
+            latest=tuple(_metric(each) for each in data.get("metrics", [])),
+            params=_pairs(data.get("params", [])),
+            tags=_pairs(data.get("tags", [])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _foreign("run", error) from error
+
+
+def _metric(found: Json) -> Metric:
+    # A double may be the text "NaN", "Infinity" or "-Infinity", which float() reads too.
+    value, when, step = float(found["value"]), int(found["timestamp"]), int(found.get("step", 0))
+    return Metric(found["key"], value, when, step)
+
+
+def _pairs(found: list[Json]) -> dict[str, str]:
+    return {each["key"]: each.get("value", "") for each in found}
+
+
+def _foreign(what: str, error: Exception) -> Unreachable:
+    return Unreachable(f"The server's answer is no {what} as Podium sends it: {error!r}.")

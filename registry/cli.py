@@ -1,0 +1,47 @@
+"""The `podium` command. Each layer adds its own subcommands; this one owns the program's name.
+
+What a subcommand needs is imported when it runs, so the command also works where only the client
+is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from podium.client.errors import PodiumError
+from podium.client.version import __version__
+from podium.tracker import cli as tracker
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 failed with one line on stderr, 2 the command line was wrong."""
+    parser = argparse.ArgumentParser(
+        prog="podium", description="Experiment tracking and model registry."
+    )
+    parser.add_argument("--version", action="version", version=f"podium {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    tracker.add_commands(commands, make_app="podium.registry.app:create_app")
+    arguments = parser.parse_args(argv)
+    try:
+        status = arguments.run(arguments)
+    except PodiumError as error:
+        print(f"podium: {error.message}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("podium"):
+            raise
+        print(
+            f"podium: `podium {arguments.command}` needs {error.name}, which is not installed. "
+            "Type: pip install 'podium[server]'",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return int(status or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

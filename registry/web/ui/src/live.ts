@@ -1,0 +1,41 @@
+// A page that holds an element with data-running is asked for again every few seconds, and what is
+// marked data-live is replaced by its newer self. An element with data-version is left alone as long
+// as that stays the same, and one that the reader is working in is left alone anyway.
+
+const EVERY_MS = 3000;
+
+export function keepFresh(mount: (element: HTMLElement) => void): void {
+  const timer = setInterval(() => {
+    if (document.querySelector("[data-running]") === null) {
+      clearInterval(timer);
+    } else if (!document.hidden) {
+      void refresh(mount);
+    }
+  }, EVERY_MS);
+}
+
+async function refresh(mount: (element: HTMLElement) => void): Promise<void> {
+  let text: string;
+  try {
+    const response = await fetch(location.href);
+    if (!response.ok) {
+      return;
+    }
+    text = await response.text();
+  } catch {
+    return; // the server is away for a moment: the next turn asks again
+  }
+  const page = new DOMParser().parseFromString(text, "text/html");
+  for (const old of document.querySelectorAll<HTMLElement>("[data-live][id]")) {
+    const found = page.getElementById(old.id);
+    if (found && !isBusy(old) && (!old.dataset["version"] || old.dataset["version"] !== found.dataset["version"])) {
+      const fresh = document.importNode(found, true);
+      old.replaceWith(fresh);
+      mount(fresh);
+    }
+  }
+}
+
+function isBusy(element: HTMLElement): boolean {
+  return element.contains(document.activeElement) || element.querySelector("input:checked") !== null;
+}

@@ -1,0 +1,37 @@
+"""Figures, not verdicts: each is taken beside a peer in the same run, since machines differ.
+
+Run by `make bench`. A benchmark fails only when it cannot measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+_lines: list[str] = []
+
+
+class Figures:
+    """What a benchmark found, printed together at the end of the run."""
+
+    def add(self, what: str, ours: float, peer: float, unit: str, *, peer_name: str) -> None:
+        ratio = peer / ours if ours else float("inf")
+        _lines.append(
+            f"{what:<46} {ours:>10.4g} {unit:<4} {peer_name:>26} {peer:>10.4g} {unit:<4} "
+            f"{ratio:>9.3g} x"
+        )
+
+
+@pytest.fixture
+def figures() -> Figures:
+    return Figures()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None] | None:
+    if _lines:
+        terminalreporter.section("figures (ours, the peer's, how many times less)")
+        for line in _lines:
+            terminalreporter.write_line(line)
+    return None

@@ -1,0 +1,118 @@
+"""What is installed is what lies in the folders, and the arrow between them is kept."""
+
+from __future__ import annotations
+
+import ast
+import importlib.resources
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("client", "tracker", "registry")
+_NOT_SOURCES = {"node_modules", "static", "__pycache__", "ui", "templates"}
+
+
+def _folders() -> Iterator[Path]:
+    for top in PACKAGES:
+        for folder in (ROOT / top, *(ROOT / top).rglob("*")):
+            if folder.is_dir() and not _NOT_SOURCES & set(folder.relative_to(ROOT).parts):
+                yield folder
+
+
+def test_every_folder_with_code_is_a_package_in_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    found = {
+        ".".join(("podium", *folder.relative_to(ROOT).parts))
+        for folder in _folders()
+        if any(folder.glob("*.py"))
+    }
+    assert found == set(project["tool"]["setuptools"]["packages"])
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_says_it_is_typed(package: str) -> None:
+    assert importlib.resources.files(f"podium.{package}").joinpath("py.typed").is_file()
+
+
+def test_the_grammar_and_the_migrations_are_installed() -> None:
+    tracker = importlib.resources.files("podium.tracker")
+    assert tracker.joinpath("search", "grammar.lark").is_file()
+    assert tracker.joinpath("migrations", "versions", "0001_tracking.py").is_file()
+
+
+def test_nothing_imports_the_packages_by_their_folder_names() -> None:
+    """`import client` beside `podium.client` would be a second copy with its own active run."""
+    for path in [*ROOT.glob("examples/*.py"), *ROOT.glob("tests/**/*.py"), *_sources()]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            bare = [name for name in names if name.split(".")[0] in PACKAGES]
+            assert not bare, f"{path.relative_to(ROOT)} imports {bare[0]}: write podium.{bare[0]}"
+
+
+def test_dangerous_libraries_have_one_door_each() -> None:
+    doors = {
+        "boto3": {"tracker/artifacts/s3.py"},
+        "minio": {"tracker/artifacts/provision.py"},
+        "kubernetes": {"registry/launch/kube.py"},
+        "pickle": set(),
+    }
+    for path in _sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                module = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
+                top = (module or "").split(".")[0]
+                if top in doors and not (isinstance(node, ast.ImportFrom) and node.level):
+                    assert path.relative_to(ROOT).as_posix() in doors[top], f"{path} uses {top}"
+
+
+def test_services_know_nothing_of_flask() -> None:
+    web = {"app.py", "rest.py", "services.py", "operations.py", "points.py", "telemetry.py"}
+    web |= {"serve.py", "cli.py", "download.py"}
+    for path in (ROOT / "tracker").rglob("*.py"):
+        parts = path.relative_to(ROOT / "tracker").parts
+        if parts[0] in {"mlflow", "auth"} or parts[0] in web:
+            continue
+        assert "flask" not in path.read_text(), f"{path} is a service and imports flask"
+
+
+def test_the_client_works_from_a_bare_checkout() -> None:
+    """`cd checkout; python -c "import client"`, with nothing installed but what Python has."""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", "import client; print(callable(client.log_metric))"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "True"), done.stderr
+
+
+def test_the_command_starts_where_only_the_client_is_installed() -> None:
+    hide = "import sys; sys.modules.update(dict.fromkeys(('flask', 'sqlalchemy', 'alembic')));"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{hide} from podium.registry.cli import main; sys.exit(main(['db', 'upgrade']))",
+        ],
+        env={"PODIUM_DATABASE_URL": "sqlite:////nowhere/podium.db"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "pip install 'podium[server]'" in done.stderr
+
+
+def _sources() -> Iterator[Path]:
+    for folder in _folders():
+        yield from folder.glob("*.py")

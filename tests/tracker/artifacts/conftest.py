@@ -1,0 +1,79 @@
+"""Stores of every kind. A service starts when the first test asks for it, once a session."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from minio import Minio
+from moto import mock_aws
+from podium.tracker.artifacts.base import ArtifactStore
+from podium.tracker.artifacts.files import FolderStore
+from podium.tracker.artifacts.paths import S3Location
+from podium.tracker.artifacts.s3 import S3Store
+
+from ...services import MissingService
+from ...services.s3 import S3Server, s3_server
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A SeaweedFS server."""
+    try:
+        with s3_server() as server:
+            yield server
+    except MissingService as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def s3_environment(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The server, with its credentials where boto3 and minio look for them."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3
+
+
+@pytest.fixture
+def bucket_store(s3_environment: S3Server) -> S3Store:
+    """A store in a fresh bucket of the real server, below a prefix."""
+    name = f"test-{next(_numbers)}"
+    administrator(s3_environment).make_bucket(name)
+    return S3Store(S3Location.parse(f"s3://{name}/some/prefix"), s3_environment.endpoint)
+
+
+@pytest.fixture
+def moto_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
+    """A store in a fresh bucket of what boto3 takes for AWS."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        store = S3Store(S3Location.parse("s3://of-aws"))
+        store._client.create_bucket(Bucket="of-aws")
+        yield store
+
+
+@pytest.fixture
+def folder_store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture(params=["folder", "seaweedfs", "moto"])
+def store(request: pytest.FixtureRequest) -> ArtifactStore:
+    """Each kind of store in turn."""
+    name = {"folder": "folder_store", "seaweedfs": "bucket_store", "moto": "moto_store"}
+    found: ArtifactStore = request.getfixturevalue(name[request.param])
+    return found
+
+
+def administrator(server: S3Server) -> Minio:
+    return Minio(
+        server.endpoint.removeprefix("http://"),
+        access_key=server.access_key,
+        secret_key=server.secret_key,
+        secure=False,
+        region="us-east-1",
+    )

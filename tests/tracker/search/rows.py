@@ -1,0 +1,152 @@
+"""Runs to search, and what a filter means for one of them said in plain Python."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from podium.tracker.models import MetricSummary, Param, Run, Tag
+from podium.tracker.search.entity import RUNS
+from podium.tracker.search.syntax import And, Clause, Comparison, Key, Not, Operator, Or
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A metric's summary columns; NaN as itself."""
+
+    last: float
+    first: float = 0.0
+    min: float = 0.0
+    max: float = 0.0
+
+
+@dataclass(frozen=True)
+class Row:
+    number: int
+    run_name: str = "run"
+    status: str = "FINISHED"
+    start_time: int = 0
+    end_time: int | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, Summary] = field(default_factory=dict)
+
+    @property
+    def run_id(self) -> str:
+        return f"{self.number:032x}"
+
+
+def store(session: Session, rows: Iterable[Row]) -> None:
+    """Insert the rows as runs of the default experiment."""
+    for row in rows:
+        run = Run(
+            run_id=row.run_id,
+            experiment_id=0,
+            name=row.run_name,
+            status=row.status,
+            start_time=row.start_time,
+            end_time=row.end_time,
+            artifact_uri="",
+            params=[Param(key=key, value=value) for key, value in row.params.items()],
+            tags=[Tag(key=key, value=value) for key, value in row.tags.items()],
+            metrics=[_summary(key, summary) for key, summary in row.metrics.items()],
+        )
+        session.add(run)
+    session.flush()
+
+
+def _summary(key: str, summary: Summary) -> MetricSummary:
+    return MetricSummary(
+        key=key,
+        last_value=_nan_as_null(summary.last),
+        first_value=_nan_as_null(summary.first),
+        min_value=_nan_as_null(summary.min),
+        max_value=_nan_as_null(summary.max),
+        last_step=0,
+        last_timestamp=0,
+        first_step=0,
+        first_timestamp=0,
+        points=1,
+    )
+
+
+def _nan_as_null(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+Found = str | int | float | None
+
+_COMPARE = {
+    Operator.EQUAL: operator.eq,
+    Operator.NOT_EQUAL: operator.ne,
+    Operator.LESS: operator.lt,
+    Operator.AT_MOST: operator.le,
+    Operator.GREATER: operator.gt,
+    Operator.AT_LEAST: operator.ge,
+}
+
+
+def matches(clause: Clause, row: Row) -> bool:
+    match clause:
+        case And(clauses):
+            return all(matches(each, row) for each in clauses)
+        case Or(clauses):
+            return any(matches(each, row) for each in clauses)
+        case Not(inner):
+            return not matches(inner, row)
+        case Comparison(key, how, values):
+            return _compare(look_up(key, row), how, [each.value for each in values])
+
+
+def look_up(key: Key, row: Row) -> Found:
+    """The value at ``key``; None when there is none."""
+    found = RUNS.find(key)
+    if found.scope == "metric":
+        summary = row.metrics.get(found.name)
+        value: float | None = getattr(summary, key.aggregate or "last", None)
+        return value
+    if found.scope == "param":
+        return row.params.get(found.name)
+    if found.scope == "tag":
+        return row.tags.get(found.name)
+    attribute: str | int | None = getattr(row, found.name)
+    return attribute
+
+
+def _compare(found: Found, how: Operator, values: list[str | int | float]) -> bool:
+    if how in (Operator.IS_NULL, Operator.IS_NOT_NULL):
+        return (found is None) == (how is Operator.IS_NULL)
+    if found is None:
+        return False
+    if how in _COMPARE:
+        return bool(_COMPARE[how](found, values[0]))
+    match how:
+        case Operator.IN:
+            return found in values
+        case Operator.NOT_IN:
+            return found not in values
+        case Operator.BETWEEN | Operator.NOT_BETWEEN:
+            number, low, high = float(found), float(values[0]), float(values[1])
+            if how is Operator.BETWEEN:
+                return low <= number <= high
+            return number < low or number > high
+        case _:
+            pattern = _regex(str(values[0]), ignore_case="ILIKE" in how)
+            return (pattern.fullmatch(str(found)) is not None) != how.startswith("NOT")
+
+
+def _regex(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
+    parts = []
+    for part in re.findall(r"\\[%_\\]|.", pattern, re.DOTALL):
+        match part:
+            case "%":
+                parts.append(".*")
+            case "_":
+                parts.append(".")
+            case _:
+                parts.append(re.escape(part[-1]))
+    return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if ignore_case else 0))

@@ -1,0 +1,387 @@
+"""Artifacts in a bucket of any S3 server. The only module that imports boto3.
+
+Credentials and region come from where boto3 looks for them: AWS_ACCESS_KEY_ID and
+AWS_SECRET_ACCESS_KEY, a profile, or the role of the pod or machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import chain
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+from botocore.config import Config
+from podium.client.entities import FileInfo
+from podium.client.errors import BadRequest, NotFound, PodiumError, TooLarge, Unavailable
+
+from .base import (
+    ABANDONED_SECONDS,
+    MAX_PARTS,
+    MAX_PRESIGNED_SECONDS,
+    Body,
+    Content,
+    Measured,
+    MultipartUpload,
+    Part,
+    SignedDownload,
+    SignedPart,
+    SignedRequest,
+    Stored,
+    resolve_range,
+)
+from .paths import ROOT, ArtifactPath, S3Location, check_endpoint
+from .s3_errors import reporting
+
+PART_BYTES = 8 * 1024 * 1024
+_CONFIG = {
+    "signature_version": "s3v4",
+    # boto's own default, a checksum in a trailer, is refused by most servers but AWS's.
+    "request_checksum_calculation": "when_required",
+    "response_checksum_validation": "when_required",
+    "retries": {"mode": "standard", "total_max_attempts": 3},
+    "connect_timeout": 5,
+    "read_timeout": 30,
+    "max_pool_connections": 32,
+}
+_CHECKSUM_HEADER = "x-amz-checksum-sha256"
+_DELETE_AT_ONCE = 1000  # S3's limit
+
+
+class S3Store:
+    """An :class:`~.base.ArtifactStore` that also does :class:`~.base.DirectTransfer`."""
+
+    def __init__(self, location: S3Location, endpoint: str | None = None) -> None:
+        self.location = location
+        self.endpoint = check_endpoint(endpoint) if endpoint else None
+
+    @cached_property
+    def _client(self) -> Any:
+        # Made on first use, so that a server that forks its workers shares no connection.
+        session = boto3.session.Session()
+        # A server of one's own is addressed by path: its buckets have no host names.
+        style = {"addressing_style": "path" if self.endpoint else "auto"}
+        return session.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=session.region_name or "us-east-1",
+            config=Config(s3=style, **_CONFIG),
+        )
+
+    def put(
+        self,
+        path: ArtifactPath,
+        body: Body,
+        *,
+        length: int | None = None,
+        sha256: bytes | None = None,
+    ) -> Stored:
+        target = self._object(path)
+        measured = Measured(body, length=length, sha256=sha256)
+        pieces = _pieces(measured, length)
+        first, second = next(pieces, b""), next(pieces, None)
+        if second is not None:
+            return self._put_multipart(path, chain((first, second), pieces), measured)
+        stored = measured.verified()
+        with self._reporting(path):
+            self._client.put_object(**target, Body=first, ChecksumSHA256=_base64(stored.sha256))
+        return stored
+
+    def open(
+        self, path: ArtifactPath, *, start: int | None = None, stop: int | None = None
+    ) -> Content:
+        wanted = self._object(path)
+        if (start, stop) != (None, None):
+            size = self.stat(path).file_size or 0
+            first, last = resolve_range(size, start, stop)
+            wanted["Range"] = f"bytes={first}-{last - 1}"
+        with self._reporting(path):
+            answer = self._client.get_object(**wanted)
+        source = _Download(answer["Body"], self, path)
+        if "Range" in wanted:
+            return Content(source, size=size, start=first, stop=last)
+        size = int(answer["ContentLength"])
+        return Content(source, size=size, start=0, stop=size)
+
+    def list(self, folder: ArtifactPath) -> Sequence[FileInfo]:
+        prefix = self._prefix(folder)
+        found = []
+        with self._reporting(folder):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.location.bucket, Prefix=prefix, Delimiter="/"
+            )
+            for page in pages:
+                for entry in page.get("CommonPrefixes", ()):
+                    name = entry["Prefix"].removeprefix(prefix).removesuffix("/")
+                    found.append(FileInfo(name, is_dir=True))
+                for entry in page.get("Contents", ()):
+                    # The folder itself, as S3 consoles make one, is no file in it.
+                    if name := entry["Key"].removeprefix(prefix):
+                        found.append(FileInfo(name, is_dir=False, file_size=entry["Size"]))
+        return sorted(found, key=lambda info: info.path)
+
+    def stat(self, path: ArtifactPath) -> FileInfo:
+        target = self._object(path)
+        with self._reporting(path):
+            answer = self._client.head_object(**target)
+        return FileInfo(path.name, is_dir=False, file_size=int(answer["ContentLength"]))
+
+    def delete(self, path: ArtifactPath) -> None:
+        target = self._object(path)
+        with self._reporting(path):
+            self._client.delete_object(**target)
+            self._delete_below(path, target["Key"])
+
+    def _delete_below(self, path: ArtifactPath, key: str) -> None:
+        bucket = self.location.bucket
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=f"{key}/", PaginationConfig={"PageSize": _DELETE_AT_ONCE}
+        )
+        for page in pages:
+            keys = [{"Key": entry["Key"]} for entry in page.get("Contents", ())]
+            if not keys:
+                continue
+            answer = self._client.delete_objects(
+                Bucket=bucket, Delete={"Objects": keys, "Quiet": True}
+            )
+            if failed := answer.get("Errors"):
+                raise Unavailable(
+                    f"S3 did not delete {len(failed)} files below {path.key!r} "
+                    f"({failed[0].get('Code')}). Delete it again."
+                )
+
+    def ready(self) -> None:
+        with self._reporting():
+            self._client.list_objects_v2(
+                Bucket=self.location.bucket, Prefix=self.location.prefix.key, MaxKeys=1
+            )
+
+    def sweep(self) -> int:
+        limit = datetime.now(UTC) - timedelta(seconds=ABANDONED_SECONDS)
+        swept = 0
+        with self._reporting():
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self.location.bucket, Prefix=self._prefix(ROOT)
+            )
+            for upload in (each for page in pages for each in page.get("Uploads", ())):
+                if upload["Initiated"] < limit:
+                    with suppress(NotFound), self._reporting():
+                        self._client.abort_multipart_upload(
+                            Bucket=self.location.bucket,
+                            Key=upload["Key"],
+                            UploadId=upload["UploadId"],
+                        )
+                        swept += 1
+        return swept
+
+    def presign_put(
+        self,
+        path: ArtifactPath,
+        *,
+        length: int,
+        sha256: bytes,
+        expires: int = MAX_PRESIGNED_SECONDS,
+    ) -> SignedRequest:
+        checksum = _base64(sha256)
+        url = self._presign(
+            "put_object", path, expires, ContentLength=length, ChecksumSHA256=checksum
+        )
+        return SignedRequest(url, {_CHECKSUM_HEADER: checksum})
+
+    def presign_get(
+        self, path: ArtifactPath, *, expires: int = MAX_PRESIGNED_SECONDS
+    ) -> SignedDownload:
+        size = self.stat(path).file_size or 0
+        # Never shown in place: an HTML artifact must not run scripts on the bucket's origin.
+        disposition = f"attachment; filename*=UTF-8''{quote(path.name, safe='')}"
+        url = self._presign("get_object", path, expires, ResponseContentDisposition=disposition)
+        return SignedDownload(url, {}, size)
+
+    def create_multipart(
+        self,
+        path: ArtifactPath,
+        *,
+        parts: int,
+        checksums: Sequence[bytes] | None = None,
+        expires: int = MAX_PRESIGNED_SECONDS,
+    ) -> MultipartUpload:
+        if not 1 <= parts <= MAX_PARTS:
+            raise BadRequest(f"num_parts is {parts}: an upload has 1 to {MAX_PARTS} parts.")
+        if checksums is not None and len(checksums) != parts:
+            raise BadRequest(
+                f"part_checksums_sha256 has {len(checksums)} entries for {parts} parts. "
+                "Send one for each part, or none at all."
+            )
+        algorithm = {"ChecksumAlgorithm": "SHA256"} if checksums else {}
+        with self._reporting(path):
+            created = self._client.create_multipart_upload(**self._object(path), **algorithm)
+        upload_id = str(created["UploadId"])
+        signed = []
+        for index in range(parts):
+            part: dict[str, Any] = {"UploadId": upload_id, "PartNumber": index + 1}
+            headers = {}
+            if checksums:
+                headers[_CHECKSUM_HEADER] = part["ChecksumSHA256"] = _base64(checksums[index])
+            url = self._presign("upload_part", path, expires, **part)
+            signed.append(SignedPart(url, headers, index + 1))
+        return MultipartUpload(upload_id, tuple(signed))
+
+    def complete_multipart(self, path: ArtifactPath, upload_id: str, parts: Sequence[Part]) -> None:
+        if not (upload_id and parts):
+            raise BadRequest("upload_id and parts must not be empty. Send what create answered.")
+        ordered = sorted(parts, key=lambda part: part.part_number)
+        try:
+            with self._reporting(path):
+                uploaded = self._uploaded(path, upload_id)
+                self._complete(
+                    path,
+                    upload_id,
+                    [
+                        {"PartNumber": part.part_number, "ETag": part.etag}
+                        | uploaded.get(part.part_number, {})
+                        for part in ordered
+                    ],
+                )
+        except NotFound:
+            # The answer to an earlier request may have been lost: the file is there, whole.
+            if not self._is_made_of(path, ordered):
+                raise
+
+    def abort_multipart(self, path: ArtifactPath, upload_id: str) -> None:
+        if not upload_id:
+            raise BadRequest("upload_id must not be empty. Send what create answered.")
+        with suppress(NotFound), self._reporting(path):
+            self._client.abort_multipart_upload(**self._object(path), UploadId=upload_id)
+
+    def _put_multipart(
+        self, path: ArtifactPath, pieces: Iterable[bytes], measured: Measured
+    ) -> Stored:
+        target = self._object(path)
+        with self._reporting(path):
+            created = self._client.create_multipart_upload(**target, ChecksumAlgorithm="SHA256")
+        upload_id = str(created["UploadId"])
+        try:
+            parts = []
+            for number, piece in enumerate(pieces, 1):
+                if number > MAX_PARTS:
+                    raise TooLarge(
+                        "The body is larger than S3 takes. Announce its length, or split it."
+                    )
+                checksum = _base64(hashlib.sha256(piece).digest())
+                with self._reporting(path):
+                    answer = self._client.upload_part(
+                        **target,
+                        UploadId=upload_id,
+                        PartNumber=number,
+                        Body=piece,
+                        ChecksumSHA256=checksum,
+                    )
+                parts.append(
+                    {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum}
+                )
+            stored = measured.verified()
+            with self._reporting(path):
+                self._complete(path, upload_id, parts)
+        except BaseException:
+            with suppress(PodiumError):
+                self.abort_multipart(path, upload_id)
+            raise
+        return stored
+
+    def _uploaded(self, path: ArtifactPath, upload_id: str) -> dict[int, dict[str, str]]:
+        """The checksums S3 has of an upload's parts: it wants to be told them on completion."""
+        pages = self._client.get_paginator("list_parts").paginate(
+            **self._object(path), UploadId=upload_id
+        )
+        return {
+            int(part["PartNumber"]): {"ChecksumSHA256": part["ChecksumSHA256"]}
+            for page in pages
+            for part in page.get("Parts", ())
+            if part.get("ChecksumSHA256")
+        }
+
+    def _complete(
+        self, path: ArtifactPath, upload_id: str, parts: Sequence[dict[str, Any]]
+    ) -> None:
+        self._client.complete_multipart_upload(
+            **self._object(path), UploadId=upload_id, MultipartUpload={"Parts": parts}
+        )
+
+    def _is_made_of(self, path: ArtifactPath, parts: Sequence[Part]) -> bool:
+        try:
+            digests = b"".join(bytes.fromhex(part.etag.strip('"')) for part in parts)
+        except ValueError:
+            return False
+        with suppress(NotFound), self._reporting(path):
+            etag = str(self._client.head_object(**self._object(path))["ETag"]).strip('"')
+            return etag == f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+        return False
+
+    def _presign(self, call: str, path: ArtifactPath, expires: int, **parameters: Any) -> str:
+        if expires < 1:
+            raise BadRequest(f"expiration is {expires}: it must be 1 second or more.")
+        with self._reporting(path):
+            return str(
+                self._client.generate_presigned_url(
+                    call,
+                    Params={**self._object(path), **parameters},
+                    ExpiresIn=min(expires, MAX_PRESIGNED_SECONDS),
+                )
+            )
+
+    def _key(self, path: ArtifactPath) -> str:
+        return (self.location.prefix / path).key
+
+    def _prefix(self, folder: ArtifactPath) -> str:
+        """What the keys of all files in a folder begin with."""
+        key = self._key(folder)
+        return f"{key}/" if key else ""
+
+    def _object(self, path: ArtifactPath) -> dict[str, Any]:
+        if not path.key:
+            raise BadRequest("Invalid path: path is empty. Name a file or folder.")
+        return {"Bucket": self.location.bucket, "Key": self._key(path)}
+
+    def _reporting(self, path: ArtifactPath | None = None) -> AbstractContextManager[None]:
+        return reporting(self.location, self.endpoint, path.key if path else "")
+
+
+class _Download:
+    """The body of a GET whose connection may fail while it is read."""
+
+    def __init__(self, body: Any, store: S3Store, path: ArtifactPath) -> None:
+        self._body = body
+        self._store = store
+        self._path = path
+
+    def read(self, size: int, /) -> bytes:
+        with reporting(self._store.location, self._store.endpoint, self._path.key):
+            return bytes(self._body.read(size))
+
+    def close(self) -> None:
+        self._body.close()
+
+
+def _pieces(chunks: Iterable[bytes], length: int | None) -> Iterator[bytes]:
+    """Chunks joined to the size of a part; parts grow slowly, as there can only be so many."""
+    smallest = max(PART_BYTES, -(-(length or 0) // MAX_PARTS))
+    piece: list[bytes] = []
+    held = number = 0
+    for chunk in chunks:
+        piece.append(chunk)
+        held += len(chunk)
+        if held >= smallest * (1 + number // 1000):
+            yield b"".join(piece)
+            piece, held, number = [], 0, number + 1
+    if piece:
+        yield b"".join(piece)
+
+
+def _base64(digest: bytes) -> str:
+    return b64encode(digest).decode()

@@ -1,0 +1,27 @@
+"""What every request passes before its view is called."""
+
+from __future__ import annotations
+
+from flask import Flask, current_app, request
+from podium.client.errors import PermissionDenied
+
+from ..services import services
+from .origin import check_host, check_origin
+from .permissions import PUBLIC, permission_of
+
+
+def register(app: Flask) -> None:
+    """Check the host, the origin and the declared permission, in this order."""
+
+    @app.before_request
+    def check() -> None:
+        view = current_app.view_functions.get(request.endpoint or "")
+        permission = None if view is None else permission_of(view)
+        # Probes of a load balancer go to an address, not to a name.
+        if permission is not PUBLIC:
+            check_host(request, services().config.allowed_hosts)
+        check_origin(request)
+        # Only loopback is bound, and whoever is on this machine may do everything: it remains
+        # to refuse the view that has forgotten to say what it needs. No view at all is a 404.
+        if view is not None and permission is None:
+            raise PermissionDenied(f"{request.endpoint} declares no permission, so nobody has it.")

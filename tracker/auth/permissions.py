@@ -1,0 +1,32 @@
+"""The permission of a route, declared beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Permission(StrEnum):
+    PUBLIC = "public"  # answered to anybody: says nothing of what is stored
+    READ = "read"  # look at experiments, runs and files
+    LOG = "log"  # create and change them
+
+
+PUBLIC, READ, LOG = Permission.PUBLIC, Permission.READ, Permission.LOG
+
+
+def allow(permission: Permission) -> Callable[[View], View]:
+    """Declare what a caller of this view needs. A view that declares nothing is never called."""
+
+    def declare(view: View) -> View:
+        view.permission = permission  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def permission_of(view: Callable[..., Any]) -> Permission | None:
+    return getattr(view, "permission", None)

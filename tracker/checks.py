@@ -1,0 +1,75 @@
+"""What must be right before the server says it is up: numbered checks, each with its fix.
+
+A check that fails stops the start with one line, instead of a stack trace at the first request.
+
+    P001  the settings are known and well-formed
+    P002  the database answers
+    P003  its schema is this version's
+    P004  the artifact store can be used
+    P005  nobody but this machine can reach a server that asks nobody who they are
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from podium.client.errors import ConfigError, PodiumError
+
+from .artifacts import open_store
+from .config import LOOPBACK, Config, from_environment
+from .db import Database, check_schema, upgrade
+
+
+def read_config(environ: Mapping[str, str], *, data: Path | None = None) -> Config:
+    with _numbered("P001"):
+        return from_environment(environ, data=data)
+
+
+def check_start(config: Config, *, host: str, migrate: bool) -> None:
+    """Run P002 to P005; ``migrate`` brings an older schema up instead of refusing it."""
+    with _numbered("P005"):
+        _check_bind(host)
+    with _numbered("P002"):
+        db = Database(config.database_url, pool_size=1)
+        db.ping()
+    try:
+        with _numbered("P003"):
+            _current(db, migrate=migrate)
+    finally:
+        db.close()
+    with _numbered("P004"):
+        open_store(config.artifacts, config.s3_endpoint).ready()
+
+
+def _current(db: Database, *, migrate: bool) -> None:
+    try:
+        check_schema(db)
+    except ConfigError:
+        if not migrate:
+            raise
+        upgrade(db)
+
+
+def _check_bind(host: str) -> None:
+    if host in LOOPBACK:
+        return
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise ConfigError(
+            f"--host {host} would let other machines in, and this server does not ask yet who is "
+            "calling. Bind 127.0.0.1 and put a proxy that authenticates in front of it."
+        )
+
+
+@contextmanager
+def _numbered(number: str) -> Iterator[None]:
+    try:
+        yield
+    except PodiumError as error:
+        raise ConfigError(f"{number}: {error.message}") from error

@@ -1,0 +1,246 @@
+"""Subcommands that run and keep the server: up, server, worker, db, storage."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from .config import Config
+
+DEFAULT_PORT = 5080
+
+
+def add_commands(commands: Any, *, make_app: str) -> None:
+    """Add to an argparse subparsers action; ``make_app`` is the factory as ``module:function``.
+
+    It is a name and no function, because the factory is a layer above this one.
+    """
+    _add_up(commands, make_app)
+    _add_server(commands, make_app)
+    _add_worker(commands)
+    _add_db(commands)
+    _add_storage(commands)
+
+
+def _add_up(commands: Any, make_app: str) -> None:
+    up = commands.add_parser(
+        "up",
+        help="everything in one process, on this machine",
+        description="Start Podium on this machine: SQLite and a local folder, nothing to set up.",
+    )
+    _add_bind(up, default_port=DEFAULT_PORT)
+    up.add_argument(
+        "--data",
+        type=Path,
+        default=Path("podium-data"),
+        metavar="DIR",
+        help="folder for the database and the artifacts (default: ./podium-data)",
+    )
+    up.add_argument("--database", metavar="URL", help="another database, as PODIUM_DATABASE_URL")
+    up.add_argument(
+        "--artifacts", metavar="URI|DIR", help="another artifact store, as PODIUM_ARTIFACTS"
+    )
+    up.set_defaults(run=lambda arguments: _up(arguments, make_app))
+
+
+def _add_server(commands: Any, make_app: str) -> None:
+    server = commands.add_parser(
+        "server",
+        help="the production server (gunicorn)",
+        description="Serve over PODIUM_DATABASE_URL and PODIUM_ARTIFACTS. Stateless: run many.",
+    )
+    _add_bind(server, default_port=DEFAULT_PORT)
+    server.set_defaults(run=lambda arguments: _server(arguments, make_app))
+
+
+def _add_worker(commands: Any) -> None:
+    worker = commands.add_parser(
+        "worker",
+        help="the production background worker",
+        description="Do what no request waits for, over PODIUM_DATABASE_URL and PODIUM_ARTIFACTS.",
+    )
+    worker.add_argument("--once", action="store_true", help="do every job once, then stop")
+    worker.set_defaults(run=_worker)
+
+
+def _add_db(commands: Any) -> None:
+    db = commands.add_parser("db", help="the database's schema")
+    actions = db.add_subparsers(dest="action", metavar="ACTION", required=True)
+    upgrade = actions.add_parser(
+        "upgrade",
+        help="bring the schema to this version",
+        description="Bring the schema of PODIUM_DATABASE_URL to this version. One transaction "
+        "under one lock: any number of these may run at once.",
+    )
+    upgrade.add_argument("--database", metavar="URL", help="instead of PODIUM_DATABASE_URL")
+    upgrade.set_defaults(run=_upgrade)
+
+
+def _add_storage(commands: Any) -> None:
+    storage = commands.add_parser("storage", help="the artifact store")
+    actions = storage.add_subparsers(dest="action", metavar="ACTION", required=True)
+    init = actions.add_parser(
+        "init",
+        help="create and set up the bucket",
+        description="Create the bucket of PODIUM_ARTIFACTS with versioning and lifecycle rules.",
+    )
+    init.add_argument(
+        "--artifacts", metavar="s3://BUCKET/PREFIX", help="instead of PODIUM_ARTIFACTS"
+    )
+    init.add_argument("--endpoint", metavar="URL", help="instead of PODIUM_S3_ENDPOINT")
+    init.set_defaults(run=_storage_init)
+
+
+def _add_bind(parser: argparse.ArgumentParser, *, default_port: int) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=_port, default=default_port, help=f"port to bind (default: {default_port})"
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 1 to 65535")
+    return int(text)
+
+
+def _up(arguments: argparse.Namespace, make_app: str) -> None:
+    from .checks import check_start, read_config
+    from .serve import serve
+
+    data = arguments.data.absolute()
+    config = read_config(os.environ, data=data).with_overrides(
+        database_url=arguments.database, artifacts=arguments.artifacts
+    )
+    _make_folder(data)
+    check_start(config, host=arguments.host, migrate=True)
+    serve(
+        _with_worker(_factory(make_app)),
+        config,
+        host=arguments.host,
+        port=arguments.port,
+        workers=1,
+        announce=lambda: _announce(arguments.host, arguments.port, data),
+    )
+
+
+def _server(arguments: argparse.Namespace, make_app: str) -> None:
+    from .checks import check_start, read_config
+    from .serve import serve, shared_metrics
+
+    config = read_config(os.environ)
+    check_start(config, host=arguments.host, migrate=False)
+    with shared_metrics():
+        serve(
+            _factory(make_app),
+            config,
+            host=arguments.host,
+            port=arguments.port,
+            workers=config.workers,
+        )
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from .artifacts import open_store
+    from .checks import check_start, read_config
+    from .db import Database
+    from .logs import configure_logs
+    from .worker import do_once, jobs, work_until_signalled
+
+    config = read_config(os.environ)
+    check_start(config, host="127.0.0.1", migrate=False)
+    configure_logs(config.log_level)
+    db = Database(config.database_url, pool_size=2)
+    todo = jobs(db, open_store(config.artifacts, config.s3_endpoint))
+    try:
+        if arguments.once:
+            return 0 if do_once(todo) else 1
+        work_until_signalled(todo)
+    finally:
+        db.close()
+    return 0
+
+
+def _upgrade(arguments: argparse.Namespace) -> None:
+    from .config import from_environment
+    from .db import HEAD, Database, upgrade
+
+    environ = dict(os.environ)
+    if arguments.database:
+        environ["PODIUM_DATABASE_URL"] = arguments.database
+    environ.setdefault("PODIUM_ARTIFACTS", "unused")
+    db = Database(from_environment(environ).database_url, pool_size=1)
+    try:
+        changed = upgrade(db)
+    finally:
+        db.close()
+    print(f"The schema is now at {HEAD}." if changed else f"The schema is at {HEAD} already.")
+
+
+def _storage_init(arguments: argparse.Namespace) -> None:
+    from podium.client.config import refuse_unknown
+
+    from .artifacts.provision import initialise
+
+    refuse_unknown(os.environ)
+    uri = arguments.artifacts or os.environ.get("PODIUM_ARTIFACTS", "")
+    endpoint = arguments.endpoint or os.environ.get("PODIUM_S3_ENDPOINT")
+    print(initialise(uri, endpoint))
+
+
+def _factory(make_app: str) -> Callable[[Config], Flask]:
+    module, name = make_app.split(":")
+    factory: Callable[[Config], Flask] = getattr(importlib.import_module(module), name)
+    return factory
+
+
+def _with_worker(factory: Callable[[Config], Flask]) -> Callable[[Config], Flask]:
+    """The application with the background jobs in a thread beside it."""
+
+    def make(config: Config) -> Flask:
+        from .services import EXTENSION
+        from .worker import jobs, start_thread
+
+        app = factory(config)
+        services = app.extensions[EXTENSION]
+        start_thread(jobs(services.db, services.store))
+        return app
+
+    return make
+
+
+def _make_folder(data: Path) -> None:
+    from podium.client.errors import ConfigError
+
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--data {data}: the folder cannot be made: {error.strerror}. Choose another."
+        ) from None
+
+
+def _announce(host: str, port: int, data: Path) -> None:
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    print(
+        f"""
+  Podium is up at {url}
+  Data is kept in {data}
+
+  Log a run:
+
+    from podium import client
+    client.configure("{url}")
+    client.log_metric("loss", 0.5)
+""",
+        file=sys.stderr,
+        flush=True,
+    )

@@ -1,0 +1,66 @@
+"""/mlflow/metrics/…"""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from .. import series
+from ..auth.permissions import READ, allow
+from ..rest import arguments
+from ..schema import Int64, Items, Schema, Text
+from ..services import services
+from . import render
+from .render import Json
+
+routes = Blueprint("metrics", __name__, url_prefix="/2.0/mlflow/metrics")
+
+
+class History(Schema):
+    run_id = Text(required=True)
+    metric_key = Text(required=True)
+    max_results = Int64(load_default=None)
+    page_token = Text(load_default="")
+
+
+class Sample(Schema):
+    run_ids = Items(Text(), required=True)
+    metric_key = Text(required=True)
+    start_step = Int64(load_default=None)
+    end_step = Int64(load_default=None)
+    max_results = Int64(load_default=series.MAX_SAMPLES)
+
+
+@routes.get("/get-history")
+@allow(READ)
+def get_history() -> Json:
+    asked = arguments(History)
+    page = series.metric_history(
+        services().db,
+        asked["run_id"],
+        asked["metric_key"],
+        max_results=asked["max_results"],
+        page_token=asked["page_token"] or None,
+    )
+    return render.page(
+        "metrics", [render.metric(each) for each in page.items], page.next_page_token
+    )
+
+
+@routes.get("/get-history-bulk-interval")
+@allow(READ)
+def get_history_bulk_interval() -> Json:
+    asked = arguments(Sample)
+    found = series.sampled_histories(
+        services().db,
+        asked["run_ids"],
+        asked["metric_key"],
+        first_step=asked["start_step"],
+        last_step=asked["end_step"],
+        max_results=asked["max_results"],
+    )
+    points = [
+        {**render.metric(point), "run_id": run_id}
+        for run_id, metrics in found.items()
+        for point in metrics
+    ]
+    return render.page("metrics", points, None)

@@ -1,0 +1,163 @@
+"""/mlflow-artifacts/…: files by their place in the store, through the server or around it.
+
+This is how the stock client exchanges files when artifact URIs begin with ``mlflow-artifacts:/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, request
+from podium.client.errors import BadRequest
+
+from .. import run_files
+from ..artifacts.base import CHUNK, MAX_PARTS, Part
+from ..artifacts.paths import ROOT, ArtifactPath
+from ..auth.permissions import LOG, READ, allow
+from ..download import send
+from ..rest import arguments
+from ..schema import Int64, Items, Object, Schema, Text
+from ..services import services
+from . import render
+from .artifacts import parse_sha256
+from .render import Json
+
+routes = Blueprint("mlflow-artifacts", __name__, url_prefix="/2.0/mlflow-artifacts")
+
+CHECKSUM = "X-Podium-Checksum-SHA256"
+
+
+class Folder(Schema):
+    path = Text(load_default="")
+
+
+class CreateUpload(Schema):
+    path = Text(required=True)
+    num_parts = Int64(required=True)
+    part_checksums_sha256 = Items(Text(), load_default=None)
+
+
+class EndUpload(Schema):
+    path = Text(required=True)
+    upload_id = Text(required=True)
+
+
+class UploadedPart(Schema):
+    part_number = Int64(required=True)
+    etag = Text(required=True)
+
+
+class CompleteUpload(EndUpload):
+    parts = Items(Object(UploadedPart), required=True)
+
+
+@routes.put("/artifacts/<path:path>")
+@allow(LOG)
+def put(path: str) -> Json:
+    checksum = request.headers.get(CHECKSUM)
+    services().store.put(
+        _parse(path),
+        _received(),
+        length=request.content_length,
+        sha256=None if checksum is None else parse_sha256(checksum, CHECKSUM),
+    )
+    return {}
+
+
+@routes.get("/artifacts/<path:path>")
+@allow(READ)
+def get(path: str) -> Response:
+    return send(services().store, _parse(path))
+
+
+@routes.delete("/artifacts/<path:path>")
+@allow(LOG)
+def delete(path: str) -> Json:
+    services().store.delete(_parse(path))
+    return {}
+
+
+@routes.get("/artifacts")
+@allow(READ)
+def list_artifacts() -> Json:
+    folder = ArtifactPath.parse_folder(arguments(Folder)["path"])
+    return render.page("files", render.files(services().store.list(folder)), None)
+
+
+@routes.post("/mpu/create/<path:folder>")
+@allow(LOG)
+def create_upload(folder: str) -> Json:
+    asked = arguments(CreateUpload)
+    if not 1 <= asked["num_parts"] <= MAX_PARTS:
+        raise BadRequest(f"'num_parts' must be between 1 and {MAX_PARTS}.")
+    checksums = asked["part_checksums_sha256"]
+    if checksums is not None:
+        if len(checksums) != asked["num_parts"]:
+            raise BadRequest(
+                f"'part_checksums_sha256' has {len(checksums)} digests for {asked['num_parts']} "
+                "parts: give one for each."
+            )
+        checksums = [
+            parse_sha256(text, f"part_checksums_sha256[{index}]")
+            for index, text in enumerate(checksums)
+        ]
+    upload = run_files.direct(services().store).create_multipart(
+        _in_folder(folder, asked["path"]), parts=asked["num_parts"], checksums=checksums
+    )
+    return {
+        "upload_id": upload.upload_id,
+        "credentials": [
+            {"url": part.url, "part_number": part.part_number, "headers": part.headers}
+            for part in upload.parts
+        ],
+    }
+
+
+@routes.post("/mpu/complete/<path:folder>")
+@allow(LOG)
+def complete_upload(folder: str) -> Json:
+    asked = arguments(CompleteUpload)
+    run_files.direct(services().store).complete_multipart(
+        _in_folder(folder, asked["path"]),
+        asked["upload_id"],
+        [Part(**part) for part in asked["parts"]],
+    )
+    return {}
+
+
+@routes.post("/mpu/abort/<path:folder>")
+@allow(LOG)
+def abort_upload(folder: str) -> Json:
+    asked = arguments(EndUpload)
+    run_files.direct(services().store).abort_multipart(
+        _in_folder(folder, asked["path"]), asked["upload_id"]
+    )
+    return {}
+
+
+@routes.get("/presigned/<path:path>")
+@allow(READ)
+def presigned(path: str) -> Json:
+    signed = run_files.direct(services().store).presign_get(_parse(path))
+    return {"url": signed.url, "headers": signed.headers, "file_size": signed.size}
+
+
+def _received() -> Iterator[bytes]:
+    """The body as it comes; that it breaks off is the sender's failure and not the store's."""
+    try:
+        while chunk := request.stream.read(CHUNK):
+            yield chunk
+    except OSError as error:
+        raise BadRequest("The body broke off before its end. Send it again.") from error
+
+
+def _in_folder(folder: str, name: str) -> ArtifactPath:
+    """The file that a multipart upload is of; its path repeats no part of the folder's."""
+    return (ROOT if folder == "." else _parse(folder)) / ArtifactPath.parse(name)
+
+
+def _parse(path: str) -> ArtifactPath:
+    # What the address holds in place of bytes that are not UTF-8: two names would become one.
+    if "\ufffd" in path:
+        raise BadRequest(f"Invalid path: artifact_path={path!r} is not UTF-8. Encode it as UTF-8.")
+    return ArtifactPath.parse(path, field="artifact_path")

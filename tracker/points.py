@@ -1,0 +1,69 @@
+"""/api/v1: points in the binary format, and charts. What Podium's own client and pages speak."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, request
+from podium.client import wire
+from podium.client.errors import BadRequest
+from podium.client.rules import check_run_id
+
+from . import runs, series
+from .auth.permissions import LOG, READ, allow
+from .mlflow.render import Json, number
+from .rest import arguments, body_bytes
+from .schema import Int64, Items, Object, Schema, Text
+from .services import services
+from .telemetry import POINTS
+
+routes = Blueprint("points", __name__, url_prefix="/api/v1")
+
+
+class Series(Schema):
+    run_id = Text(required=True)
+    key = Text(required=True)
+
+
+class Charts(Schema):
+    series = Items(Object(Series), required=True)
+    width = Int64(load_default=1000)
+
+
+def register(app: Flask) -> None:
+    app.register_blueprint(routes)
+
+
+@routes.post("/runs/<run_id>/points")
+@allow(LOG)
+def log_points(run_id: str) -> Json:
+    """Store a batch; one that is stored already is acknowledged and changes nothing."""
+    if request.mimetype != wire.CONTENT_TYPE:
+        raise BadRequest(
+            f"Bad Request. Content-Type must be {wire.CONTENT_TYPE}, not {request.mimetype!r}."
+        )
+    check_run_id(run_id)
+    points, new = runs.log_points(services().db, run_id, body_bytes(wire.MAX_BODY))
+    if new:
+        POINTS.labels("batch").inc(points)
+    return {"stored": points if new else 0, "duplicate": points > 0 and not new}
+
+
+@routes.post("/charts")
+@allow(READ)
+def charts() -> Json:
+    """Series in columns, thinned to the pixels there are."""
+    asked = arguments(Charts)
+    wanted = [(each["run_id"], each["key"]) for each in asked["series"]]
+    drawn = series.charts(services().db, wanted, width=asked["width"])
+    return {
+        "series": [
+            {
+                "run_id": each.run_id,
+                "key": each.key,
+                "points": each.points,
+                "step": each.columns.steps.tolist(),
+                "timestamp": each.columns.timestamps.tolist(),
+                "value": [number(value) for value in each.columns.values.tolist()],
+            }
+            for each in drawn
+        ]
+    }

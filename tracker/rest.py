@@ -1,0 +1,131 @@
+"""Requests parsed at the edge, and the one place where errors become answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import structlog
+from flask import Flask, Response, current_app, g, jsonify, request
+from marshmallow import ValidationError
+from podium.client import errors
+from podium.client.errors import BadRequest, PodiumError, TooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from .schema import Items, Schema, refusal
+
+# The longest message MLflow's clients send is a batch of 100 params of 6,000 characters.
+MAX_JSON = 16 * 1024 * 1024
+_JSON = "application/json"
+
+log = structlog.get_logger("podium")
+
+
+def register(app: Flask) -> None:
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    app.register_error_handler(PodiumError, refuse)
+    app.register_error_handler(HTTPException, refuse_http)
+    app.register_error_handler(Exception, _fail)
+
+
+def arguments(schema: type[Schema]) -> dict[str, Any]:
+    """What the request asks for: its query for GET, else its JSON body, checked by ``schema``.
+
+    Raises :class:`BadRequest` that names the field.
+    """
+    reader = schema()
+    try:
+        found = reader.load(_query(reader) if request.method == "GET" else json_body())
+    except ValidationError as error:
+        raise BadRequest(refusal(error)) from None
+    assert isinstance(found, dict)  # noqa: S101  (a schema of many would be a list)
+    return found
+
+
+def json_body() -> Any:
+    """The decoded JSON body; nothing at all is an empty object, as in MLflow."""
+    data = body_bytes(MAX_JSON)
+    # A web page can send other types without asking first (CORS): the type is a defence, too.
+    if request.mimetype != _JSON and (data or request.mimetype):
+        raise BadRequest(f"Bad Request. Content-Type must be one of ['{_JSON}'].")
+    found = _decode(data or b"{}")
+    # MLflow's Java and R clients have sent JSON inside a JSON string.
+    return _decode(found) if isinstance(found, str) else found
+
+
+def body_bytes(limit: int) -> bytes:
+    """The body whole; :class:`TooLarge` beyond ``limit`` bytes, of which no more are read."""
+    request.max_content_length = limit
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise TooLarge(
+            f"The body is larger than {limit} bytes. Send it in smaller pieces."
+        ) from None
+
+
+def _query(reader: Schema) -> dict[str, Any]:
+    query: dict[str, Any] = request.args.to_dict()
+    for name, field in reader.fields.items():
+        if isinstance(field, Items) and name in request.args:
+            query[name] = request.args.getlist(name)
+    return query
+
+
+def _decode(data: bytes | str) -> Any:
+    try:
+        return json.loads(data, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise BadRequest(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The body is not UTF-8: {error.reason} at byte {error.start}.") from None
+    except (RecursionError, ValueError) as error:
+        # Nested too deeply, or a number of thousands of digits.
+        raise BadRequest(f"The body cannot be read as JSON: {error}.") from None
+
+
+def _no_constant(name: str) -> None:
+    raise BadRequest(f'{name} is not JSON: write it as a string, "{name}".')
+
+
+def refuse(error: PodiumError) -> Response:
+    response = jsonify(error.body())
+    response.status_code = error.status
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    return response
+
+
+def refuse_http(error: HTTPException) -> Response:
+    """Flask's own refusals: no such route, another method, a body cut short."""
+    if error.response is not None:
+        return current_app.make_response(error.response)
+    status = error.code or 500
+    if status == errors.EndpointNotFound.status:
+        return refuse(errors.EndpointNotFound(f"No endpoint {request.method} {request.path}."))
+    if status == errors.MethodNotAllowed.status:
+        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        response = refuse(
+            errors.MethodNotAllowed(f"{request.path} takes {allowed}, not {request.method}.")
+        )
+        response.headers["Allow"] = allowed
+        return response
+    found = errors.from_response(status, error.description or error.name)
+    if found.status != status:  # one that no error of ours has: the caller's mistake all the same
+        found = BadRequest(found.message)
+    response = refuse(found)
+    response.status_code = status
+    return response
+
+
+def _fail(error: Exception) -> Response:
+    """A defect of ours: the caller gets a number to quote, the log gets the rest."""
+    log.exception("request failed", exc_info=error, method=request.method, path=request.path)
+    return refuse(
+        PodiumError(
+            f"Podium failed to answer this request. Report request id {g.get('request_id', '')} "
+            "to whoever runs the server: its log says why."
+        )
+    )

@@ -1,0 +1,45 @@
+"""The files of a run: where they are kept, and what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from podium.client.entities import FileInfo
+from podium.client.errors import NotSupported
+
+from .artifacts.base import ArtifactStore, DirectTransfer
+from .artifacts.paths import ArtifactPath, parse_artifact_uri
+from .db import Database
+from .runs import get_run
+
+
+def root_of(db: Database, run_id: str) -> ArtifactPath:
+    """The folder of a run's files in the store."""
+    return parse_artifact_uri(get_run(db, run_id).artifact_uri)
+
+
+def file_of(db: Database, run_id: str, path: str) -> ArtifactPath:
+    """Where the file that a client calls ``path`` is in the store."""
+    return root_of(db, run_id) / ArtifactPath.parse(path)
+
+
+def list_files(
+    db: Database, store: ArtifactStore, run_id: str, folder: str = ""
+) -> Sequence[FileInfo]:
+    """What is directly in a folder of the run; each ``path`` is relative to the run's root."""
+    below = ArtifactPath.parse_folder(folder)
+    prefix = f"{below}/" if below.key else ""
+    return [
+        FileInfo(prefix + each.path, each.is_dir, each.file_size)
+        for each in store.list(root_of(db, run_id) / below)
+    ]
+
+
+def direct(store: ArtifactStore) -> DirectTransfer:
+    """The store, if clients can exchange bytes with it and pass the server by."""
+    if isinstance(store, DirectTransfer):
+        return store
+    raise NotSupported(
+        "This server keeps files in a folder, so there is nothing to upload to or download from "
+        "but the server: use mlflow-artifacts/artifacts/<path>."
+    )

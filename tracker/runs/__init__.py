@@ -1,0 +1,22 @@
+"""Runs: creating, describing, ending, deleting, finding them, and logging to them.
+
+Each function is one transaction: it happened entirely or not at all. A run in the ``deleted`` stage
+can be read and restored but not written. The run's name is also its tag ``mlflow.runName``: setting
+either sets both.
+"""
+
+from .lifecycle import create_run, delete_run, restore_run, update_run
+from .log import delete_tag, log_batch, log_points
+from .read import get_run, search_runs
+
+__all__ = [
+    "create_run",
+    "delete_run",
+    "delete_tag",
+    "get_run",
+    "log_batch",
+    "log_points",
+    "restore_run",
+    "search_runs",
+    "update_run",
+]

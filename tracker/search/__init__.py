@@ -1,0 +1,26 @@
+"""The search language: one grammar for every search, compiled to SQL with bound parameters."""
+
+from __future__ import annotations
+
+from .compile import compile_filter
+from .entity import EXPERIMENTS, RUNS, Attribute, Entity, KeyTable, Kind
+from .order import Ordering, compile_order
+from .pages import search_page
+from .parse import parse_filter, parse_order
+from .syntax import InvalidSearch
+
+__all__ = [
+    "EXPERIMENTS",
+    "RUNS",
+    "Attribute",
+    "Entity",
+    "InvalidSearch",
+    "KeyTable",
+    "Kind",
+    "Ordering",
+    "compile_filter",
+    "compile_order",
+    "parse_filter",
+    "parse_order",
+    "search_page",
+]

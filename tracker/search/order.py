@@ -1,0 +1,115 @@
+"""order_by to SQL: the joins that bring in the values to sort by, and the ORDER BY itself.
+
+Rows without a value come last in both directions; a metric that is NaN comes after every number
+and before those. Text sorts by code point on both databases, so that a page means the same on
+either and does not change with the system's locale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from podium.client.errors import BadRequest
+from sqlalchemy import ColumnElement, Text, and_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from .entity import Entity, Field, Kind
+from .parse import parse_order
+from .syntax import InvalidSearch, Order
+
+# Most terms are a join each, and SQLite joins no more than 64 tables.
+MAX_TERMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """An outer join that finds at most one row for each row searched."""
+
+    table: Any
+    on: ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """What a SELECT needs to come out in order; ``terms`` is the same order as text."""
+
+    joins: tuple[Join, ...]
+    order_by: tuple[ColumnElement[Any], ...]
+    terms: tuple[str, ...]
+
+
+def compile_order(order_by: Sequence[str], entity: Entity) -> Ordering:
+    """The order these terms ask for, made total by the entity's own; its default without any.
+
+    Raises :class:`BadRequest` for a term that is not understood or comes twice.
+    """
+    if len(order_by) > MAX_TERMS:
+        raise BadRequest(f"'order_by' has {len(order_by)} terms, the limit is {MAX_TERMS}.")
+    chosen: dict[tuple[str, str, str], tuple[Order, Field]] = {}
+    for text in order_by:
+        term = parse_order(text)
+        field = entity.find(term.key)
+        if _identity(field) in chosen:
+            raise InvalidSearch(
+                f"`order_by` contains duplicate fields: {list(order_by)}. "
+                f"Name '{field.name[:80]}' once",
+                offset=term.key.offset,
+            )
+        chosen[_identity(field)] = term, field
+    for text in entity.ties if order_by else entity.default_order:
+        term = parse_order(text)
+        field = entity.find(term.key)
+        chosen.setdefault(_identity(field), (term, field))
+    joins: list[Join] = []
+    expressions: list[ColumnElement[Any]] = []
+    for term, field in chosen.values():
+        expressions += _expressions(term, field, entity, joins)
+    return Ordering(
+        tuple(joins), tuple(expressions), tuple(str(term) for term, _ in chosen.values())
+    )
+
+
+def _identity(field: Field) -> tuple[str, str, str]:
+    return field.scope, field.name, field.column.key
+
+
+def _expressions(
+    term: Order, field: Field, entity: Entity, joins: list[Join]
+) -> list[ColumnElement[Any]]:
+    if field.table is None:
+        value: ColumnElement[Any] = field.column.expression
+        last = [value.is_(None)] if field.nullable else []
+    else:
+        row = aliased(field.table.owner.class_)
+        owner = getattr(row, field.table.owner.key)
+        key = getattr(row, field.table.key.key)
+        joins.append(Join(row, and_(owner == entity.id, key == field.name)))
+        value = getattr(row, field.column.key)
+        last = (
+            [owner.is_(None), value.is_(None)] if field.kind is Kind.METRIC else [owner.is_(None)]
+        )
+    if field.kind is Kind.TEXT:
+        value = _CodePoints(value)
+    return [*last, value.desc() if term.descending else value.asc()]
+
+
+class _CodePoints(FunctionElement[str]):
+    """Text as it sorts byte by byte, which in UTF-8 is by code point: SQLite's way already."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(_CodePoints)
+def _plain(element: _CodePoints, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(_CodePoints, "postgresql")
+def _collated(element: _CodePoints, compiler: SQLCompiler, **options: Any) -> str:
+    return f'{compiler.process(element.clauses, **options)} COLLATE "C"'

@@ -1,0 +1,163 @@
+"""Reading the points of runs: one metric's history, and charts of many."""
+
+from __future__ import annotations
+
+import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from podium.client.entities import Metric, Page
+from podium.client.errors import BadRequest
+from sqlalchemy import select
+
+from .db import Database
+from .metrics import Columns, downsample, history, read_series
+from .models import Run
+from .runs.read import find_run
+
+MAX_SERIES = 200
+MAX_WIDTH = 10_000
+MAX_HISTORY_PAGE = 25_000
+MAX_SAMPLED_RUNS = 100
+MAX_SAMPLES = 2_500
+
+_POSITION = struct.Struct("<qqd")
+_EMPTY = Columns(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSeries:
+    """A series as a chart shows it; ``points`` counts those it was made from."""
+
+    run_id: str
+    key: str
+    columns: Columns
+    points: int
+
+
+def metric_history(
+    db: Database,
+    run_id: str,
+    key: str,
+    *,
+    max_results: int | None = None,
+    page_token: str | None = None,
+) -> Page[Metric]:
+    """Each distinct point by timestamp, step and value; all of them without ``max_results``.
+
+    A page continues behind the last point of the one before, so points that arrive meanwhile are
+    neither doubled nor make others disappear. An unknown key has no points.
+    """
+    if max_results is not None and not 1 <= max_results <= MAX_HISTORY_PAGE:
+        raise BadRequest(
+            f"Invalid value {max_results} for parameter 'max_results' supplied: "
+            f"it must be between 1 and {MAX_HISTORY_PAGE}."
+        )
+    with db.reading() as session:
+        points = history(session, find_run(session, run_id).id, key)
+    start = _index_after(points, page_token) if page_token else 0
+    stop = len(points) if max_results is None else min(start + max_results, len(points))
+    items = _metrics(key, points.take(slice(start, stop)))
+    return Page(items, _token(items[-1]) if items and stop < len(points) else None)
+
+
+def sampled_histories(
+    db: Database,
+    run_ids: Sequence[str],
+    key: str,
+    *,
+    first_step: int | None = None,
+    last_step: int | None = None,
+    max_results: int = MAX_SAMPLES,
+) -> dict[str, tuple[Metric, ...]]:
+    """Of each run at most ``max_results`` points, evenly spaced by rank, the first and last too."""
+    if not 1 <= len(run_ids) <= MAX_SAMPLED_RUNS:
+        raise BadRequest(
+            f"Invalid value for parameter 'run_ids' supplied: it must hold 1 to {MAX_SAMPLED_RUNS} "
+            f"run ids, not {len(run_ids)}."
+        )
+    if not 1 <= max_results <= MAX_SAMPLES:
+        raise BadRequest(
+            f"Invalid value {max_results} for parameter 'max_results' supplied: "
+            f"it must be between 1 and {MAX_SAMPLES}."
+        )
+    if first_step is not None and last_step is not None and first_step > last_step:
+        raise BadRequest(
+            f"'end_step' must not be less than 'start_step': they are {last_step} and {first_step}."
+        )
+    found: dict[str, tuple[Metric, ...]] = {}
+    with db.reading() as session:
+        for run_id in run_ids:
+            points = history(session, find_run(session, run_id).id, key)
+            points = points.take(np.argsort(points.steps, kind="stable"))
+            low = 0 if first_step is None else np.searchsorted(points.steps, first_step, "left")
+            high = (
+                len(points)
+                if last_step is None
+                else np.searchsorted(points.steps, last_step, "right")
+            )
+            points = points.take(slice(int(low), int(high)))
+            if len(points) > max_results:
+                ranks = np.linspace(0, len(points) - 1, max_results)
+                points = points.take(np.unique(ranks.astype(np.intp)))
+            found[run_id] = _metrics(key, points)
+    return found
+
+
+def charts(db: Database, wanted: Sequence[tuple[str, str]], *, width: int) -> list[ChartSeries]:
+    """The series (run id, key) in the order asked for, each thinned to ``width`` pixels.
+
+    What does not exist, runs or keys, is an empty series: a page that draws a run which was just
+    deleted has nothing to say about it.
+    """
+    if not 1 <= len(wanted) <= MAX_SERIES:
+        raise BadRequest(
+            "Invalid value for parameter 'series' supplied: "
+            f"it must hold 1 to {MAX_SERIES} series, not {len(wanted)}."
+        )
+    if not 1 <= width <= MAX_WIDTH:
+        raise BadRequest(
+            f"Invalid value {width} for parameter 'width' supplied: "
+            f"it must be between 1 and {MAX_WIDTH} pixels."
+        )
+    keys: dict[str, set[str]] = {}
+    for run_id, key in wanted:
+        keys.setdefault(run_id, set()).add(key)
+    with db.reading() as session:
+        rows = session.execute(select(Run.run_id, Run.id).where(Run.run_id.in_(keys)))
+        found = {run_id: read_series(session, row, keys[run_id]) for run_id, row in rows}
+    drawn = []
+    for run_id, key in wanted:
+        points = found.get(run_id, {}).get(key, _EMPTY)
+        drawn.append(ChartSeries(run_id, key, downsample(points, width), len(points)))
+    return drawn
+
+
+def _metrics(key: str, points: Columns) -> tuple[Metric, ...]:
+    columns = (points.values.tolist(), points.timestamps.tolist(), points.steps.tolist())
+    return tuple(
+        Metric(key, value, timestamp, step) for value, timestamp, step in zip(*columns, strict=True)
+    )
+
+
+def _token(last: Metric) -> str:
+    packed = _POSITION.pack(last.timestamp, last.step, last.value)
+    return urlsafe_b64encode(packed).decode()
+
+
+def _index_after(points: Columns, page_token: str) -> int:
+    try:
+        timestamp, step, value = _POSITION.unpack(urlsafe_b64decode(page_token))
+    except (ValueError, struct.error):
+        raise BadRequest(
+            "Invalid page token, could not decode 'page_token': send the next_page_token of the "
+            "page before, unchanged."
+        ) from None
+    times, steps, values = points.timestamps, points.steps, points.values
+    greater = (values > value) | (np.isnan(values) & (value == value))  # noqa: PLR0124  (not NaN)
+    behind = (times > timestamp) | (
+        (times == timestamp) & ((steps > step) | ((steps == step) & greater))
+    )
+    return int(np.argmax(behind)) if behind.any() else len(points)

@@ -1,0 +1,27 @@
+"""What a request handler works with: the database, the artifact store and the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    from .artifacts.base import ArtifactStore
+    from .config import Config
+    from .db import Database
+
+EXTENSION = "podium"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    db: Database
+    store: ArtifactStore
+    config: Config
+
+
+def services() -> Services:
+    """Those of the application that handles the current request."""
+    return cast(Services, current_app.extensions[EXTENSION])

@@ -1,0 +1,85 @@
+"""What no request waits for, done again and again: by `podium worker`, or a thread of `podium up`.
+
+Each job may be done by any number of workers at once and cut short at any point. One that fails is
+logged and tried again at its next turn; it never stops the others.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from podium.client.errors import PodiumError
+
+from .artifacts.base import ArtifactStore
+from .db import Database
+
+log = structlog.get_logger("podium.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    name: str
+    every: float  # seconds
+    run: Callable[[], object]
+
+
+def jobs(db: Database, store: ArtifactStore) -> tuple[Job, ...]:
+    """Everything there is to do, each with its own pace."""
+    return (
+        Job("sweep unfinished uploads", 3600, store.sweep),
+        Job("refresh planner statistics", 3600, db.optimize),
+    )
+
+
+def do_once(todo: Sequence[Job]) -> bool:
+    """Do each job now, whether or not an earlier one failed; False when any did."""
+    failed = [job.name for job in todo if not _attempt(job)]
+    return not failed
+
+
+def work(todo: Sequence[Job], stop: threading.Event) -> None:
+    """Do each job whenever it is due, until ``stop`` is set."""
+    due = {job.name: time.monotonic() for job in todo}
+    while not stop.is_set():
+        for job in todo:
+            if due[job.name] <= time.monotonic() and not stop.is_set():
+                _attempt(job)
+                due[job.name] = time.monotonic() + job.every
+        stop.wait(max(0.1, min(due.values()) - time.monotonic()))
+
+
+def work_until_signalled(todo: Sequence[Job]) -> None:
+    """As :func:`work`, until SIGTERM or SIGINT; the job at hand is finished first."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log.info("worker started", jobs=[job.name for job in todo])
+    work(todo, stop)
+    log.info("worker stopped")
+
+
+def start_thread(todo: Sequence[Job]) -> None:
+    """Work in a thread that ends with the process: the jobs bear being cut short."""
+    threading.Thread(
+        target=work, args=(todo, threading.Event()), name="podium-worker", daemon=True
+    ).start()
+
+
+def _attempt(job: Job) -> bool:
+    started = time.perf_counter()
+    try:
+        result = job.run()
+    except PodiumError as error:
+        log.warning("job failed", job=job.name, reason=error.message)
+    except Exception:
+        log.exception("job failed", job=job.name)
+    else:
+        seconds = time.perf_counter() - started
+        log.debug("job done", job=job.name, result=result, ms=round(seconds * 1000, 1))
+        return True
+    return False
