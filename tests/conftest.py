@@ -17,6 +17,7 @@ from podium.tracker.db import Database, upgrade
 from .api import Api
 from .services import MissingService
 from .services.postgres import PostgresServer, postgres_server
+from .services.s3 import S3Server, s3_server
 
 _TEMPLATE = "podium_template"
 _numbers = itertools.count()
@@ -30,6 +31,16 @@ def postgres() -> Iterator[PostgresServer]:
             db = Database(server.create_database(_TEMPLATE), pool_size=1)
             upgrade(db)
             db.close()
+            yield server
+    except MissingService as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A real S3 server (SeaweedFS), started when the first test asks for it."""
+    try:
+        with s3_server() as server:
             yield server
     except MissingService as missing:
         pytest.skip(str(missing))

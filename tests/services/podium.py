@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,16 +40,23 @@ class PodiumServer:
 
 @contextmanager
 def podium_up(
-    data: Path, *, port: int | None = None, environ: Mapping[str, str] | None = None
+    data: Path,
+    *,
+    port: int | None = None,
+    options: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[PodiumServer]:
-    """A server that answers, killed at the end if the test has not ended it."""
+    """A server that answers, killed at the end if the test has not ended it.
+
+    ``options`` are more of the command's, as in ``("--database", url)``.
+    """
     if port is None:
         [port] = free_ports(1)
     data.mkdir(parents=True, exist_ok=True)
     url, log = f"http://127.0.0.1:{port}", data / "server.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*PODIUM, "up", "--port", str(port), "--data", str(data)],
+            [*PODIUM, "up", "--port", str(port), "--data", str(data), *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

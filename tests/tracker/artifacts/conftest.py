@@ -1,4 +1,4 @@
-"""Stores of every kind. A service starts when the first test asks for it, once a session."""
+"""Stores of every kind."""
 
 from __future__ import annotations
 
@@ -7,27 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from minio import Minio
 from moto import mock_aws
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.artifacts.files import FolderStore
 from podium.tracker.artifacts.paths import S3Location
 from podium.tracker.artifacts.s3 import S3Store
 
-from ...services import MissingService
-from ...services.s3 import S3Server, s3_server
+from ...services.s3 import S3Server
 
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[S3Server]:
-    """A SeaweedFS server."""
-    try:
-        with s3_server() as server:
-            yield server
-    except MissingService as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.fixture
@@ -42,7 +30,7 @@ def s3_environment(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 def bucket_store(s3_environment: S3Server) -> S3Store:
     """A store in a fresh bucket of the real server, below a prefix."""
     name = f"test-{next(_numbers)}"
-    administrator(s3_environment).make_bucket(name)
+    s3_environment.administrator().make_bucket(name)
     return S3Store(S3Location.parse(f"s3://{name}/some/prefix"), s3_environment.endpoint)
 
 
@@ -67,13 +55,3 @@ def store(request: pytest.FixtureRequest) -> ArtifactStore:
     name = {"folder": "folder_store", "seaweedfs": "bucket_store", "moto": "moto_store"}
     found: ArtifactStore = request.getfixturevalue(name[request.param])
     return found
-
-
-def administrator(server: S3Server) -> Minio:
-    return Minio(
-        server.endpoint.removeprefix("http://"),
-        access_key=server.access_key,
-        secret_key=server.secret_key,
-        secure=False,
-        region="us-east-1",
-    )

@@ -30,6 +30,7 @@ async function refresh(mount: (element: HTMLElement) => void): Promise<void> {
     const found = page.getElementById(old.id);
     if (found && !isBusy(old) && (!old.dataset["version"] || old.dataset["version"] !== found.dataset["version"])) {
       const fresh = document.importNode(found, true);
+      carry(old, fresh);
       old.replaceWith(fresh);
       mount(fresh);
     }
@@ -37,5 +38,29 @@ async function refresh(mount: (element: HTMLElement) => void): Promise<void> {
 }
 
 function isBusy(element: HTMLElement): boolean {
-  return element.contains(document.activeElement) || element.querySelector("input:checked") !== null;
+  return element.contains(document.activeElement);
+}
+
+/** Rows that were ticked and controls that were set stay so. */
+function carry(old: HTMLElement, fresh: HTMLElement): void {
+  const set = new Map<string, HTMLInputElement>();
+  for (const input of old.querySelectorAll<HTMLInputElement>("input[name]")) {
+    set.set(nameOf(input), input);
+  }
+  for (const input of fresh.querySelectorAll<HTMLInputElement>("input[name]")) {
+    const before = set.get(nameOf(input));
+    if (before && isChoice(input)) {
+      input.checked = before.checked;
+    } else if (before && input.type !== "hidden") {
+      input.value = before.value;
+    }
+  }
+}
+
+function nameOf(input: HTMLInputElement): string {
+  return isChoice(input) ? `${input.name}=${input.value}` : input.name;
+}
+
+function isChoice(input: HTMLInputElement): boolean {
+  return input.type === "checkbox" || input.type === "radio";
 }
