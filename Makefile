@@ -7,7 +7,7 @@ SOURCES := $(shell find client tracker registry -type f -not -path '*/node_modul
              -not -path '*/static/*' -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test check pytest bench dev browser clean
+.PHONY: help demo demo-stop test check pytest bench dev browser screenshots clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,6 +37,9 @@ bench: $(VENV)/.dev ## measure, beside a peer in the same run
 dev: $(VENV)/.venv ## install so that edits take effect at once (again after adding a file)
 	$(BIN)/pip install --quiet --editable '.[dev]' --config-settings editable_mode=strict
 	rm -f $(VENV)/.dev $(VENV)/.demo
+
+screenshots: $(VENV)/.dev browser ## draw the pictures under docs/screenshots again
+	$(BIN)/pytest --override-ini "addopts=--import-mode=importlib" -q tests/browser/screenshots.py
 
 browser: ## install Chromium for the page tests where this user may
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \

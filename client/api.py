@@ -32,7 +32,8 @@ def start_run(
     """Begin a run, or with ``run_id`` go on with one, and make it the active one.
 
     Needs no server: the run gets its id here and is created in the background, together with its
-    experiment if there is none of that name. While a run goes on another can only be ``nested``.
+    experiment if there is none of that name. While a run goes on another can only be ``nested``;
+    unless it names another ``experiment``, it goes to that of the run it is in.
     """
     from . import source
 
@@ -53,29 +54,40 @@ def start_run(
         outer = active.current() if nested else None
         if outer is not None:
             found[_PARENT] = outer.run_id
-        run = _create(name, experiment, found | given)
+        run = _create(name, _place(experiment, outer), found | given)
     active.push(run)
     lifecycle.install()
     current.sender.open(run.lane)
     return run
 
 
-def _create(name: str | None, experiment: str | None, tags: dict[str, str]) -> Run:
+def _place(experiment: str | None, outer: Run | None) -> dict[str, str]:
+    """The field of the request that says which experiment a new run goes to."""
+    if experiment is None and outer is not None:
+        created, known = outer.lane.create, outer.lane.experiment_id
+        for field in ("experiment_name", "experiment_id"):
+            if created is not None and field in created.body:
+                return {field: created.body[field]}
+        if known is not None:
+            return {"experiment_id": known}
+    wanted = experiment if experiment is not None else session.current().config.experiment
+    if wanted is None:
+        return {"experiment_id": "0"}
+    return {"experiment_name": check_experiment_name(wanted, "experiment")}
+
+
+def _create(name: str | None, place: Mapping[str, str], tags: Mapping[str, str]) -> Run:
     current = session.current()
-    wanted = experiment if experiment is not None else current.config.experiment
     joined = current.take_run_to_join()
     run_id = joined or os.urandom(16).hex()
     body: dict[str, Any] = {
+        **place,
         "run_id": run_id,
         "start_time": time_ns() // 1_000_000,
         "tags": [{"key": key, "value": value} for key, value in tags.items()],
     }
     if name:
         body["run_name"] = name
-    if wanted is None:
-        body["experiment_id"] = "0"
-    else:
-        body["experiment_name"] = check_experiment_name(wanted, "experiment")
     create = Change("create", body)
     lane = Lane(run_id, create)
     lane.spool.append(create)

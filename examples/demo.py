@@ -6,6 +6,7 @@ The server goes on when this ends, so that the page can be looked at; `make demo
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -80,10 +81,11 @@ def stop() -> int:
 
 
 def healthy(url: str) -> bool:
+    """Whether a Podium answers there, and not some other server that took the port."""
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        with urllib.request.urlopen(f"{url}/ready", timeout=2) as answer:
+            return set(json.load(answer)) == {"database", "artifacts"}
+    except (urllib.error.URLError, OSError, ValueError):
         return False
 
 

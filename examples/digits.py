@@ -64,7 +64,7 @@ def train(name: str, kind: type, settings: dict[str, Any]) -> float:
 def one_epoch(model: Any, epoch: int) -> None:
     order = np.random.default_rng(epoch).permutation(len(train_x))
     for batch in np.array_split(order, len(order) // BATCH):
-        model.partial_fit(train_x[batch], train_y[batch], CLASSES)
+        model.partial_fit(train_x[batch], train_y[batch], classes=CLASSES)
 
 
 def evaluate(model: Any, part: str, x: Any, y: Any, epoch: int) -> float:

@@ -284,3 +284,27 @@ def test_the_server_stays_while_a_run_goes_on(server: ScriptedServer) -> None:
     with client.start_run(), pytest.raises(BadRequest, match="End them first"):
         client.configure("http://127.0.0.1:9")
     client.configure("http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [({}, "outer's"), ({"experiment": "own"}, "own")],
+    ids=["where its parent is", "where it says"],
+)
+def test_where_a_nested_run_goes(server: ScriptedServer, said: dict[str, str], place: str) -> None:
+    client.set_experiment("of the session")
+    with (
+        client.start_run(experiment="outer's") as outer,
+        client.start_run(nested=True, experiment=said.get("experiment")) as inner,
+    ):
+        pass
+    assert server.state.runs[outer.run_id]["experiment_name"] == "outer's"
+    assert server.state.runs[inner.run_id]["experiment_name"] == place
+
+
+def test_a_run_nested_in_a_resumed_one_goes_where_that_is(server: ScriptedServer) -> None:
+    with client.start_run() as first:
+        pass
+    with client.start_run(run_id=first.run_id), client.start_run(nested=True) as inner:
+        pass
+    assert server.state.runs[inner.run_id]["experiment_id"] == "7"
