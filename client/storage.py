@@ -49,6 +49,7 @@ class Multipart:
     upload_id: str
     part_size: int
     signed: list[dict[str, Any]]
+    checksums: list[str]
     etags: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -100,13 +101,16 @@ class Storage:
         folder, name = posixpath.split(f"{folder}/{file.path}")
         part_size = max(PART_SIZE, -(-file.size // MAX_PARTS))
         parts = range(0, file.size, part_size)
+        checksums = [_sha256(file, start, part_size, moved) for start in parts]
         answer = self._ask(
             f"{_PROXY}/mpu/create/{quote(folder)}",
             path=name,
             num_parts=len(parts),
-            part_checksums_sha256=[_sha256(file, start, part_size, moved) for start in parts],
+            part_checksums_sha256=checksums,
         )
-        return Multipart(folder, name, answer["upload_id"], part_size, answer["credentials"])
+        return Multipart(
+            folder, name, answer["upload_id"], part_size, answer["credentials"], checksums
+        )
 
     def put_parts(self, upload: Multipart, file: Staged, moved: Moved) -> None:
         """Send the parts that are missing, then make one file of all. Can be repeated."""
@@ -137,7 +141,11 @@ class Storage:
             path=upload.name,
             upload_id=upload.upload_id,
             parts=[
-                {"part_number": number, "etag": etag}
+                {
+                    "part_number": number,
+                    "etag": etag,
+                    "checksum_sha256": upload.checksums[number - 1],
+                }
                 for number, etag in sorted(upload.etags.items())
             ],
         )

@@ -201,7 +201,9 @@ def test_memory_has_a_limit_and_what_is_dropped_is_counted(
     server.script = lambda *_request: None
     run.end()
     kept = server.state.steps(run.run_id, "loss")
-    assert kept == list(range(len(kept))), "the oldest are kept, without a gap"
+    # What comes after there is room again is kept as well, so there may be a second stretch.
+    assert kept == sorted(set(kept)), "in order, and none twice"
+    assert kept[:1000] == list(range(1000)), "the oldest are kept"
     tags = server.state.runs[run.run_id]["tags"]
     assert int(tags["podium.dropped"]) == 50_000 - len(kept) > 0
     assert caplog.text.count("are being dropped") == 1

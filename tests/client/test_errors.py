@@ -14,7 +14,13 @@ _NEVER_SENT = (errors.Unreachable, errors.ConfigError)
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in _subclasses(errors.PodiumError) if kind not in _NEVER_SENT]
+    "kind",
+    [
+        kind
+        for kind in _subclasses(errors.PodiumError)
+        # A layer above may refine an error; at the other end it is what it refines.
+        if kind.__module__ == errors.__name__ and kind not in _NEVER_SENT
+    ],
 )
 def test_an_error_comes_back_as_the_class_it_was(kind: type[errors.PodiumError]) -> None:
     sent = kind("what went wrong")

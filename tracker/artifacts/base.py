@@ -151,10 +151,15 @@ class MultipartUpload:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part the client has uploaded: its number from 1 and the ETag S3 answered with."""
+    """A part the client has uploaded: its number from 1 and the ETag S3 answered with.
+
+    ``sha256`` is its digest, where the upload was begun with checksums: S3 compares it once more,
+    and not every server of its protocol tells which digests it has.
+    """
 
     part_number: int
     etag: str
+    sha256: bytes | None = None
 
 
 class Readable(Protocol):

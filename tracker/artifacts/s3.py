@@ -238,13 +238,15 @@ class S3Store:
         ordered = sorted(parts, key=lambda part: part.part_number)
         try:
             with self._reporting(path):
-                uploaded = self._uploaded(path, upload_id)
+                checksums = {
+                    part.part_number: _base64(part.sha256) for part in parts if part.sha256
+                } or self._uploaded(path, upload_id)
                 self._complete(
                     path,
                     upload_id,
                     [
                         {"PartNumber": part.part_number, "ETag": part.etag}
-                        | uploaded.get(part.part_number, {})
+                        | _checksum(checksums.get(part.part_number))
                         for part in ordered
                     ],
                 )
@@ -294,13 +296,13 @@ class S3Store:
             raise
         return stored
 
-    def _uploaded(self, path: ArtifactPath, upload_id: str) -> dict[int, dict[str, str]]:
+    def _uploaded(self, path: ArtifactPath, upload_id: str) -> dict[int, str]:
         """The checksums S3 has of an upload's parts: it wants to be told them on completion."""
         pages = self._client.get_paginator("list_parts").paginate(
             **self._object(path), UploadId=upload_id
         )
         return {
-            int(part["PartNumber"]): {"ChecksumSHA256": part["ChecksumSHA256"]}
+            int(part["PartNumber"]): str(part["ChecksumSHA256"])
             for page in pages
             for part in page.get("Parts", ())
             if part.get("ChecksumSHA256")
@@ -381,6 +383,10 @@ def _pieces(chunks: Iterable[bytes], length: int | None) -> Iterator[bytes]:
             piece, held, number = [], 0, number + 1
     if piece:
         yield b"".join(piece)
+
+
+def _checksum(found: str | None) -> dict[str, str]:
+    return {"ChecksumSHA256": found} if found else {}
 
 
 def _base64(digest: bytes) -> str:

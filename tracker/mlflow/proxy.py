@@ -45,6 +45,7 @@ class EndUpload(Schema):
 class UploadedPart(Schema):
     part_number = Int64(required=True)
     etag = Text(required=True)
+    checksum_sha256 = Text(load_default=None)
 
 
 class CompleteUpload(EndUpload):
@@ -120,7 +121,7 @@ def complete_upload(folder: str) -> Json:
     run_files.direct(services().store).complete_multipart(
         _in_folder(folder, asked["path"]),
         asked["upload_id"],
-        [Part(**part) for part in asked["parts"]],
+        [_part(index, **part) for index, part in enumerate(asked["parts"])],
     )
     return {}
 
@@ -140,6 +141,13 @@ def abort_upload(folder: str) -> Json:
 def presigned(path: str) -> Json:
     signed = run_files.direct(services().store).presign_get(_parse(path))
     return {"url": signed.url, "headers": signed.headers, "file_size": signed.size}
+
+
+def _part(index: int, *, part_number: int, etag: str, checksum_sha256: str | None) -> Part:
+    if checksum_sha256 is None:
+        return Part(part_number, etag)
+    field = f"parts[{index}].checksum_sha256"
+    return Part(part_number, etag, parse_sha256(checksum_sha256, field))
 
 
 def _received() -> Iterator[bytes]:

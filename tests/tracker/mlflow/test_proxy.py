@@ -269,6 +269,25 @@ class TestMultipart:
         [part] = begun["credentials"]
         assert send(part["url"], part["headers"], BODY[::-1]) == 400
 
+    @pytest.mark.parametrize("told", [{}, {"checksum_sha256": "short"}])
+    def test_parts_with_checksums(self, on_s3: Api, told: dict[str, str]) -> None:
+        begun = self.begin(on_s3, num_parts=1, part_checksums_sha256=[digest(BODY)]).json
+        assert begun is not None
+        [part] = begun["credentials"]
+        request = urllib.request.Request(
+            part["url"], data=BODY, headers=part["headers"], method="PUT"
+        )
+        with urllib.request.urlopen(request) as answer:
+            sent = {"part_number": 1, "etag": answer.headers["ETag"]}
+        end = {"path": "a.bin", "upload_id": begun["upload_id"]}
+        complete = f"{AREA}/mpu/complete/0/run/artifacts"
+        refused = on_s3.http.post(complete, json={**end, "parts": [{**sent, **told}]})
+        assert refused.status_code in ((400,) if told else (200, 400)), refused.json
+        if refused.status_code == 400:
+            whole = {**sent, "checksum_sha256": digest(BODY)}
+            done = on_s3.http.post(complete, json={**end, "parts": [whole]})
+            assert done.status_code == 200, done.json
+
     def test_an_aborted_upload_leaves_nothing(self, on_s3: Api) -> None:
         begun = self.begin(on_s3, num_parts=1).json
         assert begun is not None
