@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib.resources
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +45,41 @@ def test_the_grammar_and_the_migrations_are_installed() -> None:
     tracker = importlib.resources.files("podium.tracker")
     assert tracker.joinpath("search", "grammar.lark").is_file()
     assert tracker.joinpath("migrations", "versions", "0001_tracking.py").is_file()
+
+
+def test_a_wheel_built_from_the_sdist_has_the_pages_and_not_their_sources(tmp_path: Path) -> None:
+    """As an index would serve it: the sdist is made from the tree, the wheel from the sdist."""
+    tree = tmp_path / "tree"
+    ignored = shutil.ignore_patterns(".*", "node_modules", "static", "demo-data", "build", "dist")
+    shutil.copytree(ROOT, tree, ignore=ignored)
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", tmp_path / "dist", tree],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    [wheel] = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    built = [name for name in names if name.startswith("podium/registry/web/static/main-")]
+    assert {name.rpartition(".")[2] for name in built} == {"js", "css"}
+    assert "podium/registry/web/static/meta.json" in names
+    assert "podium/registry/web/templates/base.html" in names
+    assert "podium/tracker/search/grammar.lark" in names
+    assert not [name for name in names if name.startswith(("tests/", "client/")) or "/ui/" in name]
+
+
+def test_a_build_that_fails_says_so(tmp_path: Path) -> None:
+    ui = tmp_path / "ui"
+    source = ROOT / "registry" / "web" / "ui"
+    shutil.copytree(source, ui, ignore=shutil.ignore_patterns("node_modules"))
+    (ui / "src" / "main.ts").write_text("import './nothing.ts';")
+    done = subprocess.run(
+        [sys.executable, ui / "build.py", "build"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "nothing.ts" in done.stdout + done.stderr
 
 
 def test_nothing_imports_the_packages_by_their_folder_names() -> None:
