@@ -21,6 +21,7 @@ routes = Blueprint("points", __name__, url_prefix="/api/v1")
 class Series(Schema):
     run_id = Text(required=True)
     key = Text(required=True)
+    received = Int64(load_default=None)
 
 
 class Charts(Schema):
@@ -52,18 +53,19 @@ def log_points(run_id: str) -> Json:
 def charts() -> Json:
     """Series in columns, thinned to the pixels there are."""
     asked = arguments(Charts)
-    wanted = [(each["run_id"], each["key"]) for each in asked["series"]]
+    wanted = [series.Wanted(**each) for each in asked["series"]]
     drawn = series.charts(services().db, wanted, width=asked["width"])
+    return {"series": [_chart(each) for each in drawn]}
+
+
+def _chart(drawn: series.ChartSeries) -> Json:
+    named: Json = {"run_id": drawn.run_id, "key": drawn.key, "received": drawn.received}
+    if drawn.columns is None:
+        return named
     return {
-        "series": [
-            {
-                "run_id": each.run_id,
-                "key": each.key,
-                "points": each.points,
-                "step": each.columns.steps.tolist(),
-                "timestamp": each.columns.timestamps.tolist(),
-                "value": [number(value) for value in each.columns.values.tolist()],
-            }
-            for each in drawn
-        ]
+        **named,
+        "points": drawn.points,
+        "step": drawn.columns.steps.tolist(),
+        "timestamp": drawn.columns.timestamps.tolist(),
+        "value": [number(value) for value in drawn.columns.values.tolist()],
     }

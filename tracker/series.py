@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from podium.client.entities import Metric, Page
 from podium.client.errors import BadRequest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from .db import Database
 from .metrics import Columns, downsample, history, read_series
-from .models import Run
+from .models import MetricSummary, Run
 from .runs.read import find_run
 
 MAX_SERIES = 200
@@ -29,12 +30,25 @@ _EMPTY = Columns(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.fl
 
 @dataclass(frozen=True, slots=True)
 class ChartSeries:
-    """A series as a chart shows it; ``points`` counts those it was made from."""
+    """A series as a chart shows it; ``points`` counts those it was made from.
+
+    ``received`` counts all that ever came. ``columns`` is None where the caller has them already.
+    """
 
     run_id: str
     key: str
-    columns: Columns
-    points: int
+    received: int
+    columns: Columns | None
+    points: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A series to draw; ``received`` is that of the columns the caller has, if it has any."""
+
+    run_id: str
+    key: str
+    received: int | None = None
 
 
 def metric_history(
@@ -106,8 +120,8 @@ def sampled_histories(
     return found
 
 
-def charts(db: Database, wanted: Sequence[tuple[str, str]], *, width: int) -> list[ChartSeries]:
-    """The series (run id, key) in the order asked for, each thinned to ``width`` pixels.
+def charts(db: Database, wanted: Sequence[Wanted], *, width: int) -> list[ChartSeries]:
+    """The series in the order asked for, each thinned to ``width`` pixels.
 
     What does not exist, runs or keys, is an empty series: a page that draws a run which was just
     deleted has nothing to say about it.
@@ -122,17 +136,38 @@ def charts(db: Database, wanted: Sequence[tuple[str, str]], *, width: int) -> li
             f"Invalid value {width} for parameter 'width' supplied: "
             f"it must be between 1 and {MAX_WIDTH} pixels."
         )
-    keys: dict[str, set[str]] = {}
-    for run_id, key in wanted:
-        keys.setdefault(run_id, set()).add(key)
     with db.reading() as session:
-        rows = session.execute(select(Run.run_id, Run.id).where(Run.run_id.in_(keys)))
-        found = {run_id: read_series(session, row, keys[run_id]) for run_id, row in rows}
-    drawn = []
-    for run_id, key in wanted:
-        points = found.get(run_id, {}).get(key, _EMPTY)
-        drawn.append(ChartSeries(run_id, key, downsample(points, width), len(points)))
-    return drawn
+        # Counted first: points that arrive in between are read twice rather than never.
+        received = _received(session, wanted)
+        stale: dict[str, set[str]] = {}
+        for each in wanted:
+            if each.received != received.get((each.run_id, each.key), 0):
+                stale.setdefault(each.run_id, set()).add(each.key)
+        rows = session.execute(select(Run.run_id, Run.id).where(Run.run_id.in_(stale)))
+        found = {run_id: read_series(session, row, stale[run_id]) for run_id, row in rows}
+    return [_drawn(each, received.get((each.run_id, each.key), 0), found, width) for each in wanted]
+
+
+def _received(session: Session, wanted: Sequence[Wanted]) -> dict[tuple[str, str], int]:
+    rows = session.execute(
+        select(Run.run_id, MetricSummary.key, MetricSummary.points)
+        .join(Run, Run.id == MetricSummary.run)
+        .where(
+            Run.run_id.in_({each.run_id for each in wanted}),
+            MetricSummary.key.in_({each.key for each in wanted}),
+        )
+    )
+    return {(run_id, key): points for run_id, key, points in rows}
+
+
+def _drawn(
+    wanted: Wanted, received: int, found: Mapping[str, Mapping[str, Columns]], width: int
+) -> ChartSeries:
+    if wanted.received == received:
+        return ChartSeries(wanted.run_id, wanted.key, received, None)
+    points = found.get(wanted.run_id, {}).get(wanted.key, _EMPTY)
+    columns = downsample(points, width)
+    return ChartSeries(wanted.run_id, wanted.key, received, columns, len(points))
 
 
 def _metrics(key: str, points: Columns) -> tuple[Metric, ...]:

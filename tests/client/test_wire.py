@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -62,6 +63,8 @@ def test_the_vector_of_the_specification() -> None:
         b"\x00\x00\x00\x00\x00\x00\xe0\x3f"
     )
     data = _HEADER.pack(b"PDPT", 1, 0, 0, bytes(range(16)), 3, len(body), zlib.crc32(body)) + body
+    document = Path(__file__).parents[2] / "docs" / "points.md"
+    assert bytes.fromhex(document.read_text().split("```")[1]) == data
     batch = wire.decode(data)
     assert batch.writer == bytes(range(16))
     assert batch.sequence == 3

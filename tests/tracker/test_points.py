@@ -120,6 +120,7 @@ class TestCharts:
             {
                 "run_id": second,
                 "key": "acc",
+                "received": 1,
                 "points": 1,
                 "step": [5],
                 "timestamp": [5],
@@ -128,16 +129,46 @@ class TestCharts:
             {
                 "run_id": first,
                 "key": "loss",
+                "received": 3,
                 "points": 3,
                 "step": [0, 1, 2],
                 "timestamp": [0, 1, 2],
                 "value": [0.5, "NaN", "Infinity"],
             },
             *(
-                {"run_id": run, "key": key, "points": 0, "step": [], "timestamp": [], "value": []}
+                {
+                    "run_id": run,
+                    "key": key,
+                    "received": 0,
+                    "points": 0,
+                    "step": [],
+                    "timestamp": [],
+                    "value": [],
+                }
                 for run, key in ((first, "none"), ("none", "a"))
             ),
         ]
+
+    def test_who_has_the_columns_is_told_only_what_is_new(self, api: Api) -> None:
+        run_id = api.create_run()
+        send(api, run_id, batch([1, 2]))
+        send(api, run_id, batch([3], key="acc", sequence=1))
+
+        def again(**received: int) -> list[Json]:
+            asked = [
+                {"run_id": run_id, "key": key, "received": count} for key, count in received.items()
+            ]
+            found: list[Json] = api.post("/api/v1/charts", series=asked)["series"]
+            return found
+
+        known = {"run_id": run_id, "key": "loss", "received": 2}
+        assert again(loss=2) == [known]
+        assert again(none=0) == [{"run_id": run_id, "key": "none", "received": 0}]
+        assert again(loss=1)[0]["value"] == [1.0, 2.0]
+        send(api, run_id, batch([4], first=2, sequence=2))
+        loss, acc = again(loss=2, acc=1)
+        assert (loss["received"], loss["step"]) == (3, [0, 1, 2])
+        assert "step" not in acc
 
     def test_a_long_series_is_thinned_and_keeps_its_spike(self, api: Api) -> None:
         values = [math.sin(step / 100) for step in range(20_000)]

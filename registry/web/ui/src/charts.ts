@@ -4,7 +4,7 @@
 // element with data-running. uPlot draws on a canvas, so colours are read from the styles.
 
 import uPlot from "uplot";
-import { line, smooth, type Axis, type Column, type Series } from "./series.ts";
+import { line, newer, smooth, type Axis, type Column, type Series, type Unchanged } from "./series.ts";
 
 interface Wanted {
   run_id: string;
@@ -100,6 +100,7 @@ class Chart {
   private readonly note: HTMLElement | null;
   private plot: uPlot | null = null;
   private series: Series[] = [];
+  private width = 0;
   private loading = false;
 
   constructor(figure: HTMLElement, look: Look) {
@@ -115,27 +116,37 @@ class Chart {
       return;
     }
     this.loading = true;
+    const width = Math.max(100, Math.min(4000, Math.round(this.canvas.clientWidth)));
     try {
       const response = await fetch("/api/v1/charts", {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({
-          series: this.wanted.map(({ run_id, key }) => ({ run_id, key })),
-          width: Math.max(100, Math.min(4000, Math.round(this.canvas.clientWidth))),
-        }),
+        body: JSON.stringify({ series: this.asked(width), width }),
       });
       if (!response.ok) {
         throw new Error(`the server answered ${response.status}`);
       }
-      const answer = (await response.json()) as { series: Series[] };
-      this.series = answer.series;
-      this.loaded = true;
-      this.draw();
+      const answer = (await response.json()) as { series: (Series | Unchanged)[] };
+      const fresh = newer(this.series, answer.series);
+      if (fresh !== this.series) {
+        this.series = fresh;
+        this.loaded = true;
+        this.width = width;
+        this.draw();
+      }
     } catch (error) {
       this.say(`This chart could not be loaded: ${error instanceof Error ? error.message : error}.`);
     } finally {
       this.loading = false;
     }
+  }
+
+  /** Series to ask for: of those that are here, for this width, only what is new. */
+  private asked(width: number): object[] {
+    return this.wanted.map(({ run_id, key }, index) => {
+      const known = width === this.width ? this.series[index] : undefined;
+      return known ? { run_id, key, received: known.received } : { run_id, key };
+    });
   }
 
   draw(): void {

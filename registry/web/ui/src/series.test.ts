@@ -1,15 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { line, positions, smooth, type Series } from "./series.ts";
+import { line, newer, positions, smooth, type Series } from "./series.ts";
 
 const series: Series = {
   run_id: "r",
   key: "loss",
+  received: 3,
   points: 3,
   step: [0, 1, 2],
   timestamp: [60_000, 180_000, 120_000],
   value: [1, "NaN", -2],
 };
+
+test("what did not change stays as it is", () => {
+  const other = { ...series, key: "other" };
+  const old = [series, other];
+  assert.equal(newer(old, [{ run_id: "r", key: "k", received: 3 }, { run_id: "r", key: "o", received: 3 }]), old);
+  const changed = { ...other, received: 4 };
+  assert.deepEqual(newer(old, [{ run_id: "r", key: "k", received: 3 }, changed]), [series, changed]);
+});
 
 test("the three axes", () => {
   assert.deepEqual(positions(series, "step"), [0, 1, 2]);

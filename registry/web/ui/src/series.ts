@@ -3,14 +3,24 @@
 export interface Series {
   run_id: string;
   key: string;
+  received: number;
   points: number;
   step: number[];
   timestamp: number[];
   value: (number | "NaN" | "Infinity" | "-Infinity")[];
 }
 
+/** What the server says of a series whose columns are here already. */
+export type Unchanged = Pick<Series, "run_id" | "key" | "received">;
+
 export type Axis = "step" | "time" | "relative";
 export type Column = (number | null)[];
+
+/** The series after an answer; the very same array when nothing in it is new. */
+export function newer(old: Series[], answered: (Series | Unchanged)[]): Series[] {
+  const changed = answered.some((each) => "step" in each);
+  return changed ? answered.map((each, index) => ("step" in each ? each : (old[index] as Series))) : old;
+}
 
 /** The x of each point: its step, seconds since the epoch, or minutes since the first point. */
 export function positions(series: Series, axis: Axis): number[] {
