@@ -23,9 +23,9 @@ def open_store(uri: str, s3_endpoint: str | None = None) -> ArtifactStore:
         raise ConfigError("PODIUM_ARTIFACTS is empty. Set it to s3://bucket/prefix or a folder.")
     if uri.startswith("s3:"):
         # boto3 takes longer to import than the rest of the server: a folder needs none of it.
-        from .s3 import S3Store
+        from .s3_direct import DirectS3Store
 
-        return S3Store(S3Location.parse(uri), s3_endpoint)
+        return DirectS3Store(S3Location.parse(uri), s3_endpoint)
     if ":/" in uri:
         raise ConfigError(
             f"PODIUM_ARTIFACTS={uri!r} starts with a scheme Podium does not know. "

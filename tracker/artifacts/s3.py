@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import chain
 from typing import Any
-from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
@@ -24,15 +23,9 @@ from podium.client.errors import BadRequest, NotFound, PodiumError, TooLarge, Un
 from .base import (
     ABANDONED_SECONDS,
     MAX_PARTS,
-    MAX_PRESIGNED_SECONDS,
     Body,
     Content,
     Measured,
-    MultipartUpload,
-    Part,
-    SignedDownload,
-    SignedPart,
-    SignedRequest,
     Stored,
     resolve_range,
 )
@@ -50,12 +43,11 @@ _CONFIG = {
     "read_timeout": 30,
     "max_pool_connections": 32,
 }
-_CHECKSUM_HEADER = "x-amz-checksum-sha256"
 _DELETE_AT_ONCE = 1000  # S3's limit
 
 
 class S3Store:
-    """An :class:`~.base.ArtifactStore` that also does :class:`~.base.DirectTransfer`."""
+    """An :class:`~.base.ArtifactStore` below a prefix of a bucket."""
 
     def __init__(self, location: S3Location, endpoint: str | None = None) -> None:
         self.location = location
@@ -90,7 +82,7 @@ class S3Store:
             return self._put_multipart(path, chain((first, second), pieces), measured)
         stored = measured.verified()
         with self._reporting(path):
-            self._client.put_object(**target, Body=first, ChecksumSHA256=_base64(stored.sha256))
+            self._client.put_object(**target, Body=first, ChecksumSHA256=base64_of(stored.sha256))
         return stored
 
     def open(
@@ -180,87 +172,6 @@ class S3Store:
                         swept += 1
         return swept
 
-    def presign_put(
-        self,
-        path: ArtifactPath,
-        *,
-        length: int,
-        sha256: bytes,
-        expires: int = MAX_PRESIGNED_SECONDS,
-    ) -> SignedRequest:
-        checksum = _base64(sha256)
-        url = self._presign(
-            "put_object", path, expires, ContentLength=length, ChecksumSHA256=checksum
-        )
-        return SignedRequest(url, {_CHECKSUM_HEADER: checksum})
-
-    def presign_get(
-        self, path: ArtifactPath, *, expires: int = MAX_PRESIGNED_SECONDS
-    ) -> SignedDownload:
-        size = self.stat(path).file_size or 0
-        # Never shown in place: an HTML artifact must not run scripts on the bucket's origin.
-        disposition = f"attachment; filename*=UTF-8''{quote(path.name, safe='')}"
-        url = self._presign("get_object", path, expires, ResponseContentDisposition=disposition)
-        return SignedDownload(url, {}, size)
-
-    def create_multipart(
-        self,
-        path: ArtifactPath,
-        *,
-        parts: int,
-        checksums: Sequence[bytes] | None = None,
-        expires: int = MAX_PRESIGNED_SECONDS,
-    ) -> MultipartUpload:
-        if not 1 <= parts <= MAX_PARTS:
-            raise BadRequest(f"num_parts is {parts}: an upload has 1 to {MAX_PARTS} parts.")
-        if checksums is not None and len(checksums) != parts:
-            raise BadRequest(
-                f"part_checksums_sha256 has {len(checksums)} entries for {parts} parts. "
-                "Send one for each part, or none at all."
-            )
-        algorithm = {"ChecksumAlgorithm": "SHA256"} if checksums else {}
-        with self._reporting(path):
-            created = self._client.create_multipart_upload(**self._object(path), **algorithm)
-        upload_id = str(created["UploadId"])
-        signed = []
-        for index in range(parts):
-            part: dict[str, Any] = {"UploadId": upload_id, "PartNumber": index + 1}
-            headers = {}
-            if checksums:
-                headers[_CHECKSUM_HEADER] = part["ChecksumSHA256"] = _base64(checksums[index])
-            url = self._presign("upload_part", path, expires, **part)
-            signed.append(SignedPart(url, headers, index + 1))
-        return MultipartUpload(upload_id, tuple(signed))
-
-    def complete_multipart(self, path: ArtifactPath, upload_id: str, parts: Sequence[Part]) -> None:
-        if not (upload_id and parts):
-            raise BadRequest("upload_id and parts must not be empty. Send what create answered.")
-        ordered = sorted(parts, key=lambda part: part.part_number)
-        try:
-            with self._reporting(path):
-                checksums = {
-                    part.part_number: _base64(part.sha256) for part in parts if part.sha256
-                } or self._uploaded(path, upload_id)
-                self._complete(
-                    path,
-                    upload_id,
-                    [
-                        {"PartNumber": part.part_number, "ETag": part.etag}
-                        | _checksum(checksums.get(part.part_number))
-                        for part in ordered
-                    ],
-                )
-        except NotFound:
-            # The answer to an earlier request may have been lost: the file is there, whole.
-            if not self._is_made_of(path, ordered):
-                raise
-
-    def abort_multipart(self, path: ArtifactPath, upload_id: str) -> None:
-        if not upload_id:
-            raise BadRequest("upload_id must not be empty. Send what create answered.")
-        with suppress(NotFound), self._reporting(path):
-            self._client.abort_multipart_upload(**self._object(path), UploadId=upload_id)
-
     def _put_multipart(
         self, path: ArtifactPath, pieces: Iterable[bytes], measured: Measured
     ) -> Stored:
@@ -275,7 +186,7 @@ class S3Store:
                     raise TooLarge(
                         "The body is larger than S3 takes. Announce its length, or split it."
                     )
-                checksum = _base64(hashlib.sha256(piece).digest())
+                checksum = base64_of(hashlib.sha256(piece).digest())
                 with self._reporting(path):
                     answer = self._client.upload_part(
                         **target,
@@ -292,21 +203,13 @@ class S3Store:
                 self._complete(path, upload_id, parts)
         except BaseException:
             with suppress(PodiumError):
-                self.abort_multipart(path, upload_id)
+                self._abort(path, upload_id)
             raise
         return stored
 
-    def _uploaded(self, path: ArtifactPath, upload_id: str) -> dict[int, str]:
-        """The checksums S3 has of an upload's parts: it wants to be told them on completion."""
-        pages = self._client.get_paginator("list_parts").paginate(
-            **self._object(path), UploadId=upload_id
-        )
-        return {
-            int(part["PartNumber"]): str(part["ChecksumSHA256"])
-            for page in pages
-            for part in page.get("Parts", ())
-            if part.get("ChecksumSHA256")
-        }
+    def _abort(self, path: ArtifactPath, upload_id: str) -> None:
+        with suppress(NotFound), self._reporting(path):
+            self._client.abort_multipart_upload(**self._object(path), UploadId=upload_id)
 
     def _complete(
         self, path: ArtifactPath, upload_id: str, parts: Sequence[dict[str, Any]]
@@ -314,28 +217,6 @@ class S3Store:
         self._client.complete_multipart_upload(
             **self._object(path), UploadId=upload_id, MultipartUpload={"Parts": parts}
         )
-
-    def _is_made_of(self, path: ArtifactPath, parts: Sequence[Part]) -> bool:
-        try:
-            digests = b"".join(bytes.fromhex(part.etag.strip('"')) for part in parts)
-        except ValueError:
-            return False
-        with suppress(NotFound), self._reporting(path):
-            etag = str(self._client.head_object(**self._object(path))["ETag"]).strip('"')
-            return etag == f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
-        return False
-
-    def _presign(self, call: str, path: ArtifactPath, expires: int, **parameters: Any) -> str:
-        if expires < 1:
-            raise BadRequest(f"expiration is {expires}: it must be 1 second or more.")
-        with self._reporting(path):
-            return str(
-                self._client.generate_presigned_url(
-                    call,
-                    Params={**self._object(path), **parameters},
-                    ExpiresIn=min(expires, MAX_PRESIGNED_SECONDS),
-                )
-            )
 
     def _key(self, path: ArtifactPath) -> str:
         return (self.location.prefix / path).key
@@ -385,9 +266,6 @@ def _pieces(chunks: Iterable[bytes], length: int | None) -> Iterator[bytes]:
         yield b"".join(piece)
 
 
-def _checksum(found: str | None) -> dict[str, str]:
-    return {"ChecksumSHA256": found} if found else {}
-
-
-def _base64(digest: bytes) -> str:
+def base64_of(digest: bytes) -> str:
+    """A digest as S3 writes checksums."""
     return b64encode(digest).decode()

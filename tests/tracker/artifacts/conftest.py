@@ -12,6 +12,7 @@ from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.artifacts.files import FolderStore
 from podium.tracker.artifacts.paths import S3Location
 from podium.tracker.artifacts.s3 import S3Store
+from podium.tracker.artifacts.s3_direct import DirectS3Store
 
 from ...services.s3 import S3Server
 
@@ -27,11 +28,11 @@ def s3_environment(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 
 
 @pytest.fixture
-def bucket_store(s3_environment: S3Server) -> S3Store:
+def bucket_store(s3_environment: S3Server) -> DirectS3Store:
     """A store in a fresh bucket of the real server, below a prefix."""
     name = f"test-{next(_numbers)}"
     s3_environment.administrator().make_bucket(name)
-    return S3Store(S3Location.parse(f"s3://{name}/some/prefix"), s3_environment.endpoint)
+    return DirectS3Store(S3Location.parse(f"s3://{name}/some/prefix"), s3_environment.endpoint)
 
 
 @pytest.fixture

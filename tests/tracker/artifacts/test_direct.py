@@ -13,7 +13,7 @@ from podium.tracker.artifacts import s3 as s3_module
 from podium.tracker.artifacts.base import DirectTransfer, Part
 from podium.tracker.artifacts.files import FolderStore
 from podium.tracker.artifacts.paths import ArtifactPath
-from podium.tracker.artifacts.s3 import S3Store
+from podium.tracker.artifacts.s3_direct import DirectS3Store
 
 PATH = ArtifactPath("1/run/artifacts/model.bin")
 PART = 5 * 1024 * 1024  # S3 takes no smaller part but the last
@@ -30,12 +30,12 @@ def sha256(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()
 
 
-def test_only_s3_transfers_directly(bucket_store: S3Store, folder_store: FolderStore) -> None:
+def test_only_s3_transfers_directly(bucket_store: DirectS3Store, folder_store: FolderStore) -> None:
     assert isinstance(bucket_store, DirectTransfer)
     assert not isinstance(folder_store, DirectTransfer)
 
 
-def test_a_put_and_a_get(bucket_store: S3Store, http: urllib3.PoolManager) -> None:
+def test_a_put_and_a_get(bucket_store: DirectS3Store, http: urllib3.PoolManager) -> None:
     body = b"weights"
     put = bucket_store.presign_put(PATH, length=len(body), sha256=sha256(body))
     assert http.request("PUT", put.url, body=body, headers=put.headers).status == 200
@@ -51,7 +51,7 @@ def test_a_put_and_a_get(bucket_store: S3Store, http: urllib3.PoolManager) -> No
     ids=["other bytes", "without the signed checksum"],
 )
 def test_a_url_takes_the_announced_bytes_only(
-    bucket_store: S3Store, http: urllib3.PoolManager, body: bytes, checksum: bool
+    bucket_store: DirectS3Store, http: urllib3.PoolManager, body: bytes, checksum: bool
 ) -> None:
     put = bucket_store.presign_put(PATH, length=7, sha256=sha256(b"weights"))
     headers = put.headers if checksum else {}
@@ -61,7 +61,7 @@ def test_a_url_takes_the_announced_bytes_only(
 
 
 def test_a_url_is_for_one_method_and_one_object(
-    bucket_store: S3Store, http: urllib3.PoolManager
+    bucket_store: DirectS3Store, http: urllib3.PoolManager
 ) -> None:
     body = b"weights"
     put = bucket_store.presign_put(PATH, length=len(body), sha256=sha256(body))
@@ -72,19 +72,21 @@ def test_a_url_is_for_one_method_and_one_object(
 
 
 @pytest.mark.parametrize(("asked", "given"), [(60, 60), (10**6, 900)])
-def test_a_url_lasts_fifteen_minutes_at_most(bucket_store: S3Store, asked: int, given: int) -> None:
+def test_a_url_lasts_fifteen_minutes_at_most(
+    bucket_store: DirectS3Store, asked: int, given: int
+) -> None:
     put = bucket_store.presign_put(PATH, length=1, sha256=sha256(b"x"), expires=asked)
     assert parse_qs(urlsplit(put.url).query)["X-Amz-Expires"] == [str(given)]
     with pytest.raises(BadRequest, match="expiration"):
         bucket_store.presign_put(PATH, length=1, sha256=sha256(b"x"), expires=0)
 
 
-def test_a_get_of_nothing(bucket_store: S3Store) -> None:
+def test_a_get_of_nothing(bucket_store: DirectS3Store) -> None:
     with pytest.raises(NotFound, match=r"model\.bin"):
         bucket_store.presign_get(PATH)
 
 
-def test_an_upload_in_parts(bucket_store: S3Store, http: urllib3.PoolManager) -> None:
+def test_an_upload_in_parts(bucket_store: DirectS3Store, http: urllib3.PoolManager) -> None:
     bodies = [b"a" * PART, b"b" * PART, b"the end"]
     upload = bucket_store.create_multipart(PATH, parts=3, checksums=[sha256(b) for b in bodies])
     wrong = http.request(
@@ -105,7 +107,7 @@ def test_an_upload_in_parts(bucket_store: S3Store, http: urllib3.PoolManager) ->
         assert content.read() == b"".join(bodies)
 
 
-def test_an_upload_that_is_given_up(bucket_store: S3Store, http: urllib3.PoolManager) -> None:
+def test_an_upload_that_is_given_up(bucket_store: DirectS3Store, http: urllib3.PoolManager) -> None:
     upload = bucket_store.create_multipart(PATH, parts=1)
     answer = http.request("PUT", upload.parts[0].url, body=b"x", headers=upload.parts[0].headers)
     bucket_store.abort_multipart(PATH, upload.upload_id)
@@ -115,7 +117,7 @@ def test_an_upload_that_is_given_up(bucket_store: S3Store, http: urllib3.PoolMan
 
 
 @pytest.mark.parametrize("parts", [0, 10_001])
-def test_a_number_of_parts_there_cannot_be(bucket_store: S3Store, parts: int) -> None:
+def test_a_number_of_parts_there_cannot_be(bucket_store: DirectS3Store, parts: int) -> None:
     with pytest.raises(BadRequest, match="num_parts"):
         bucket_store.create_multipart(PATH, parts=parts)
     with pytest.raises(BadRequest, match="part_checksums"):
@@ -123,7 +125,7 @@ def test_a_number_of_parts_there_cannot_be(bucket_store: S3Store, parts: int) ->
 
 
 def test_what_was_left_unfinished_is_swept_after_a_day(
-    bucket_store: S3Store, monkeypatch: pytest.MonkeyPatch
+    bucket_store: DirectS3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload = bucket_store.create_multipart(PATH, parts=1)
     assert bucket_store.sweep() == 0
