@@ -8,7 +8,9 @@ PostgreSQL's default ``synchronous_commit``).
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -208,17 +210,34 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # Python's driver would begin transactions on its own, and too late: see _begin_sqlite.
     connection.isolation_level = None
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    _use_wal(cursor)
     for pragma in (
-        "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
         "case_sensitive_like = ON",
-        f"busy_timeout = {_BUSY_MS}",
         "temp_store = MEMORY",
         "cache_size = -65536",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Two connections that make this switch in a new file may block each other, and then SQLite
+    does not wait, but fails one of them at once: https://sqlite.org/c3ref/busy_handler.html
+    """
+    deadline = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
