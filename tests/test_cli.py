@@ -163,10 +163,10 @@ class TestUp:
 
 
 class TestServer:
-    def test_it_says_what_is_not_set(self) -> None:
+    def test_it_says_what_is_not_set(self, tmp_path: Path) -> None:
         assert "PODIUM_DATABASE_URL is not set" in refusal("server")
         assert "PODIUM_ARTIFACTS is not set" in refusal(
-            "server", PODIUM_DATABASE_URL="sqlite:////tmp/x.db"
+            "server", PODIUM_DATABASE_URL=f"sqlite:///{tmp_path}/x.db"
         )
 
     def test_an_empty_database_is_refused_with_what_to_type(

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from .services.podium import environment, podium_up
-from .services.postgres import PostgresServer
-from .services.s3 import S3Server
+from .services.podium import environment, podium_up, production
 
 # More than one request takes, so that it goes in parts of 32 MiB.
 LARGE = 70 * 1024 * 1024
@@ -43,12 +41,8 @@ def test_a_training_scripts_files(
     options: list[str] = []
     environ: dict[str, str] = {}
     if kind == "s3":
-        postgres: PostgresServer = request.getfixturevalue("postgres")
-        s3: S3Server = request.getfixturevalue("s3")
-        s3.administrator().make_bucket("scripts")
-        options = ["--database", postgres.create_database("scripts")]
-        options += ["--artifacts", "s3://scripts/below"]
-        environ = {**s3.environment, "PODIUM_S3_ENDPOINT": s3.endpoint}
+        postgres, s3 = request.getfixturevalue("postgres"), request.getfixturevalue("s3")
+        options, environ = production(postgres, s3, "scripts")
     with podium_up(tmp_path / "data", options=options, environ=environ) as server:
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, str(source)],

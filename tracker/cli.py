@@ -36,7 +36,7 @@ def _add_up(commands: Any, make_app: str) -> None:
         help="everything in one process, on this machine",
         description="Start Podium on this machine: SQLite and a local folder, nothing to set up.",
     )
-    _add_bind(up, default_port=DEFAULT_PORT)
+    _add_bind(up)
     up.add_argument(
         "--data",
         type=Path,
@@ -57,7 +57,7 @@ def _add_server(commands: Any, make_app: str) -> None:
         help="the production server (gunicorn)",
         description="Serve over PODIUM_DATABASE_URL and PODIUM_ARTIFACTS. Stateless: run many.",
     )
-    _add_bind(server, default_port=DEFAULT_PORT)
+    _add_bind(server)
     server.set_defaults(run=lambda arguments: _server(arguments, make_app))
 
 
@@ -99,10 +99,10 @@ def _add_storage(commands: Any) -> None:
     init.set_defaults(run=_storage_init)
 
 
-def _add_bind(parser: argparse.ArgumentParser, *, default_port: int) -> None:
+def _add_bind(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: 127.0.0.1)")
     parser.add_argument(
-        "--port", type=_port, default=default_port, help=f"port to bind (default: {default_port})"
+        "--port", type=_port, default=DEFAULT_PORT, help=f"port to bind (default: {DEFAULT_PORT})"
     )
 
 

@@ -25,11 +25,12 @@ _TEXT_SUFFIXES = (".log", ".yaml", ".yml", ".md", ".ipynb", ".cfg", ".ini", ".to
 
 def send(store: ArtifactStore, path: ArtifactPath) -> Response:
     """The whole file, or the one range asked for (RFC 9110 §14); several are answered by all."""
-    size = store.stat(path).file_size or 0
-    asked = _one_range()
-    wanted = asked.range_for_length(size) if asked else None
-    if asked is not None and wanted is None:
-        return Response(status=416, headers={"Content-Range": f"bytes */{size}", **_HARMLESS})
+    asked, wanted = _one_range(), None
+    if asked is not None:
+        size = store.stat(path).file_size or 0
+        wanted = asked.range_for_length(size)
+        if wanted is None:
+            return Response(status=416, headers={"Content-Range": f"bytes */{size}", **_HARMLESS})
     start, stop = wanted or (None, None)
     content = store.open(path, start=start, stop=stop)
     response = Response(
@@ -41,7 +42,9 @@ def send(store: ArtifactStore, path: ArtifactPath) -> Response:
     response.call_on_close(content.close)
     response.content_length = content.stop - content.start
     if wanted:
-        response.headers["Content-Range"] = f"bytes {content.start}-{content.stop - 1}/{size}"
+        response.headers["Content-Range"] = (
+            f"bytes {content.start}-{content.stop - 1}/{content.size}"
+        )
     response.headers.set("Content-Disposition", "attachment", **_file_name(path.name))
     return response
 

@@ -81,7 +81,7 @@ def rename_experiment(db: Database, experiment_id: str, new_name: str) -> None:
     check_experiment_name(new_name, "new_name")
     with db.writing() as session:
         experiment = find_experiment(session, experiment_id)
-        _require_stage(experiment, LifecycleStage.ACTIVE)
+        require_active(experiment)
         experiment.name = new_name
         experiment.last_update_time = now_ms()
         _flush_name(session, new_name)
@@ -108,7 +108,7 @@ def set_experiment_tag(db: Database, experiment_id: str, key: str, value: str) -
     _check_tag(key, value)
     with db.writing() as session:
         experiment = find_experiment(session, experiment_id)
-        _require_stage(experiment, LifecycleStage.ACTIVE)
+        require_active(experiment)
         new = insert(session, ExperimentTag).values(
             experiment_id=experiment.id, key=key, value=value
         )
@@ -123,7 +123,7 @@ def set_experiment_tag(db: Database, experiment_id: str, key: str, value: str) -
 def delete_experiment_tag(db: Database, experiment_id: str, key: str) -> None:
     with db.writing() as session:
         experiment = find_experiment(session, experiment_id)
-        _require_stage(experiment, LifecycleStage.ACTIVE)
+        require_active(experiment)
         tag = session.get(ExperimentTag, (experiment.id, key))
         if tag is None:
             raise NotFound(f"No tag with name: {key} in experiment with id {experiment_id}")
@@ -174,7 +174,11 @@ def find_experiment(session: Session, experiment_id: str) -> Experiment:
 
 
 def require_active(experiment: Experiment) -> None:
-    _require_stage(experiment, LifecycleStage.ACTIVE)
+    if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
+        raise BadRequest(
+            f"The experiment {experiment.id} must be in the 'active' state. "
+            f"Current state is {experiment.lifecycle_stage}."
+        )
 
 
 def stage_filter(table: type[Experiment] | type[Run], view: ViewType) -> list[ColumnElement[bool]]:
@@ -232,14 +236,6 @@ def _move(session: Session, experiment: Experiment, stage: LifecycleStage) -> No
     session.execute(
         update(Run).where(Run.experiment_id == experiment.id).values(lifecycle_stage=stage)
     )
-
-
-def _require_stage(experiment: Experiment, stage: LifecycleStage) -> None:
-    if experiment.lifecycle_stage != stage:
-        raise BadRequest(
-            f"The experiment {experiment.id} must be in the '{stage}' state. "
-            f"Current state is {experiment.lifecycle_stage}."
-        )
 
 
 def _check_tag(key: str, value: str) -> None:

@@ -10,12 +10,18 @@ from podium.client.errors import NotSupported
 from .artifacts.base import ArtifactStore, DirectTransfer
 from .artifacts.paths import ArtifactPath, parse_artifact_uri
 from .db import Database
-from .runs import get_run
+from .runs.read import find_run
+
+
+def uri_of(db: Database, run_id: str) -> str:
+    """The run's ``artifact_uri``, without reading the rest of the run."""
+    with db.reading() as session:
+        return find_run(session, run_id).artifact_uri
 
 
 def root_of(db: Database, run_id: str) -> ArtifactPath:
     """The folder of a run's files in the store."""
-    return parse_artifact_uri(get_run(db, run_id).artifact_uri)
+    return parse_artifact_uri(uri_of(db, run_id))
 
 
 def file_of(db: Database, run_id: str, path: str) -> ArtifactPath:

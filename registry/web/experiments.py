@@ -163,8 +163,6 @@ def _literal(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A string of the search language, which knows both quotes but no way to escape one."""
-    quote = '"' if "'" in text else "'"
-    if quote in text:
-        raise BadRequest("A name to look for may hold ' or \", not both. Leave one of them out.")
-    return f"{quote}{text}{quote}"
+    """A string of the search language."""
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"

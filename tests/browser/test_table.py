@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from .site import MINUTE, NOON, Site, curve
 
@@ -133,19 +133,11 @@ def test_by_keyboard_alone(page: Page, experiment: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("run-00")
 
 
-def test_without_a_script(page: Page, experiment: str) -> None:
-    browser = page.context.browser
-    assert browser
-    context = browser.new_context(java_script_enabled=False)
+def test_without_a_script(browser: Browser, base_url: str, experiment: str) -> None:
+    context = browser.new_context(java_script_enabled=False, base_url=base_url)
     plain = context.new_page()
-    plain.goto(page.url if page.url.startswith("http") else "about:blank")
-    plain.goto(f"{_base(page)}/experiments/{experiment}?filter=metrics.loss+%3D+0")
+    plain.goto(f"/experiments/{experiment}?filter=metrics.loss+%3D+0")
     expect(plain.locator("#runs tbody tr")).to_have_count(1)
     plain.get_by_role("columnheader", name="loss").get_by_role("link").click()
     expect(plain.locator("#runs tbody tr")).to_have_count(1)
     context.close()
-
-
-def _base(page: Page) -> str:
-    page.goto("/experiments")
-    return page.url.removesuffix("/experiments")

@@ -9,23 +9,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from ..services.podium import PodiumServer
-
 # Not '#' and '?': the stock client writes them into its addresses as they are.
 NAMES = ["plain.txt", "with space.txt", "100%.txt", "訓練.txt", "plus+&=.txt"]
-
-
-@pytest.fixture
-def client(server: PodiumServer, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
-    return MlflowClient(server.url)
-
-
-@pytest.fixture
-def run_id(client: MlflowClient, experiment_name: str) -> str:
-    made = client.create_run(client.create_experiment(experiment_name)).info.run_id
-    assert isinstance(made, str)
-    return made
 
 
 def test_a_file_there_and_back(client: MlflowClient, run_id: str, tmp_path: Path) -> None:

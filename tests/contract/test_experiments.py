@@ -7,13 +7,6 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 
-from ..services.podium import PodiumServer
-
-
-@pytest.fixture
-def client(server: PodiumServer) -> MlflowClient:
-    return MlflowClient(server.url)
-
 
 def test_the_default_experiment_is_there(client: MlflowClient) -> None:
     assert client.get_experiment("0").name == "Default"

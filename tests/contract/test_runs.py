@@ -10,20 +10,6 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
-from ..services.podium import PodiumServer
-
-
-@pytest.fixture
-def client(server: PodiumServer) -> MlflowClient:
-    return MlflowClient(server.url)
-
-
-@pytest.fixture
-def experiment(client: MlflowClient, experiment_name: str) -> str:
-    made = client.create_experiment(experiment_name)
-    assert isinstance(made, str)
-    return made
-
 
 def test_the_life_of_a_run(client: MlflowClient, experiment: str) -> None:
     before = int(time.time() * 1000)

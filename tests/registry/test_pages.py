@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -39,7 +40,7 @@ def test_what_people_write_is_text_on_every_page(pages: FlaskClient, run_id: str
     made = mlflow(pages, "experiments/create", name=HOSTILE)["experiment_id"]
     for path in (
         "/experiments",
-        f"/experiments?q={HOSTILE.replace(chr(34), '')}",
+        f"/experiments?q={quote(HOSTILE)}",
         f"/experiments/{made}",
         "/experiments/0",
         "/experiments/0?filter=tags.x+=+%22%3Cscript%3E%22",
@@ -137,3 +138,9 @@ def test_the_theme_is_one_of_three(pages: FlaskClient, cookie: str, theme: str) 
 def test_a_run_with_a_metric_that_is_no_number(pages: FlaskClient, run_id: str) -> None:
     assert "NaN" in pages.get(f"/runs/{run_id}").get_data(as_text=True)
     assert "NaN" in pages.get("/experiments/0").get_data(as_text=True)
+
+
+def test_a_name_is_found_whatever_it_holds(pages: FlaskClient) -> None:
+    mlflow(pages, "experiments/create", name=HOSTILE)
+    html = pages.get("/experiments", query_string={"q": HOSTILE}).get_data(as_text=True)
+    assert ("a", HOSTILE) in elements(html).texts

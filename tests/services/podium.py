@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import free_ports
+from .postgres import PostgresServer
+from .s3 import S3Server
 
 # Long, since machines that run tests are shared; how long a start takes is tests/bench's subject.
 _START_SECONDS = 60
@@ -70,6 +72,15 @@ def podium_up(
     finally:
         if process.poll() is None:
             server.kill()
+
+
+def production(
+    postgres: PostgresServer, s3: S3Server, name: str
+) -> tuple[list[str], dict[str, str]]:
+    """Options and environment of a server over a database and a bucket of its own, made here."""
+    s3.administrator().make_bucket(name)
+    options = ["--database", postgres.create_database(name), "--artifacts", f"s3://{name}/below"]
+    return options, {**s3.environment, "PODIUM_S3_ENDPOINT": s3.endpoint}
 
 
 def environment() -> dict[str, str]:

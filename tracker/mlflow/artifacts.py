@@ -12,7 +12,6 @@ from ..artifacts.base import MAX_PRESIGNED_SECONDS
 from ..auth.permissions import LOG, READ, allow
 from ..download import send
 from ..rest import arguments
-from ..runs import get_run
 from ..schema import Int64, Schema, Text
 from ..services import services
 from . import render
@@ -49,7 +48,7 @@ def list_artifacts() -> Json:
     asked = arguments(Folder)
     db = services().db
     found = run_files.list_files(db, services().store, asked["run_id"], asked["path"])
-    uri = get_run(db, asked["run_id"]).artifact_uri
+    uri = run_files.uri_of(db, asked["run_id"])
     return {"root_uri": uri, **render.page("files", render.files(found), None)}
 
 

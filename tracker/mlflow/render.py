@@ -55,12 +55,8 @@ def metric(point: Metric) -> Json:
     }
 
 
-def files(found: Iterable[FileInfo], *, below: str = "") -> list[Json]:
-    prefix = f"{below}/" if below else ""
-    return [
-        _set(path=prefix + each.path, is_dir=each.is_dir, file_size=each.file_size)
-        for each in found
-    ]
+def files(found: Iterable[FileInfo]) -> list[Json]:
+    return [_set(path=each.path, is_dir=each.is_dir, file_size=each.file_size) for each in found]
 
 
 def pairs(found: Mapping[str, str]) -> list[Json]:

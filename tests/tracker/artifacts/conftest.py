@@ -20,14 +20,6 @@ _numbers = itertools.count()
 
 
 @pytest.fixture
-def s3_environment(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
-    """The server, with its credentials where boto3 and minio look for them."""
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
-    return s3
-
-
-@pytest.fixture
 def bucket_store(s3_environment: S3Server) -> DirectS3Store:
     """A store in a fresh bucket of the real server, below a prefix."""
     name = f"test-{next(_numbers)}"
