@@ -13,10 +13,10 @@ from typing import Any, SupportsFloat, SupportsIndex
 from . import active, lifecycle, queries, session
 from .entities import RunSnapshot, RunStatus
 from .errors import BadRequest, ConfigError, PodiumError
+from .parcels import Change
 from .rules import MAX_RUN_NAME, check_experiment_name, check_run_id, check_text
 from .run import Run, checked_tags
 from .sender import Lane
-from .spool import Change
 
 _PARENT = "mlflow.parentRunId"
 
@@ -89,11 +89,11 @@ def _create(name: str | None, place: Mapping[str, str], tags: Mapping[str, str])
     if name:
         body["run_name"] = name
     create = Change("create", body)
-    lane = Lane(run_id, create)
-    lane.spool.append(create)
+    spool = current.new_spool(run_id)
+    spool.append(create)
     if joined:
-        lane.spool.append(_running(run_id))
-    return Run(lane)
+        spool.append(_running(run_id))
+    return Run(Lane(spool, create), spool)
 
 
 def _resume(run_id: str, experiment: str | None) -> Run:
@@ -105,10 +105,11 @@ def _resume(run_id: str, experiment: str | None) -> Run:
     if known is not None:
         raise BadRequest(f"'run_id': run {run_id} goes on in this process. Log to it.")
     snapshot = _snapshot(run_id)
-    lane = Lane(run_id, None, artifact_uri=snapshot.artifact_uri if snapshot else None)
+    spool = session.current().new_spool(run_id)
+    lane = Lane(spool, artifact_uri=snapshot.artifact_uri if snapshot else None)
     lane.experiment_id = snapshot.experiment_id if snapshot else None
-    lane.spool.append(_running(run_id))
-    return Run(lane, resumed=snapshot)
+    spool.append(_running(run_id))
+    return Run(lane, spool, resumed=snapshot)
 
 
 def _running(run_id: str) -> Change:

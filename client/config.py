@@ -7,6 +7,7 @@ variable from one that is meant for the other.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ SETTINGS = (
     "PODIUM_EXPERIMENT",
     "PODIUM_RUN_ID",
     "PODIUM_FINISH_TIMEOUT",
+    "PODIUM_SPOOL",
+    "PODIUM_SPOOL_LIMIT",
+    "PODIUM_HEARTBEAT",
 )
 SERVER_SETTINGS = (
     "PODIUM_DATABASE_URL",
@@ -55,6 +59,13 @@ class Config:
     finish_timeout: float = 30.0
     """Seconds that end_run() and the end of the process wait for the server:
     PODIUM_FINISH_TIMEOUT."""
+    spool: str = ""
+    """Folder where what is logged waits for the server: PODIUM_SPOOL, else the user's state folder.
+    """
+    spool_limit: int = 4 * 1024**3
+    """Bytes all that waits on this machine may take of the disk: PODIUM_SPOOL_LIMIT."""
+    heartbeat: float = 30.0
+    """Seconds between two signs of life of a run: PODIUM_HEARTBEAT; 0: none."""
 
 
 def from_environment(environ: Mapping[str, str]) -> Config:
@@ -74,6 +85,9 @@ def from_environment(environ: Mapping[str, str]) -> Config:
         finish_timeout=check_timeout(
             environ.get("PODIUM_FINISH_TIMEOUT") or "30", "PODIUM_FINISH_TIMEOUT"
         ),
+        spool=os.path.abspath(environ.get("PODIUM_SPOOL") or _state_folder(environ) + "/spool"),
+        spool_limit=_bytes(environ.get("PODIUM_SPOOL_LIMIT") or "4G", "PODIUM_SPOOL_LIMIT"),
+        heartbeat=check_timeout(environ.get("PODIUM_HEARTBEAT") or "30", "PODIUM_HEARTBEAT"),
     )
 
 
@@ -130,6 +144,19 @@ def _run_id(environ: Mapping[str, str]) -> str | None:
             f"PODIUM_RUN_ID={run_id!r} is no run id: it has 32 lower-case hexadecimal digits."
         )
     return run_id
+
+
+def _state_folder(environ: Mapping[str, str]) -> str:
+    """Where programs keep what outlives them: https://specifications.freedesktop.org/basedir-spec"""
+    state = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(state, "podium")
+
+
+def _bytes(text: str, name: str) -> int:
+    found = re.fullmatch(r"(\d{1,15})([KMGT]?)", text.strip().upper().removesuffix("B"))
+    if found is None:
+        raise ConfigError(f"{name}={text!r} must be a count of bytes, as in 500M or 4G.")
+    return int(found[1]) << 10 * " KMGT".index(found[2] or " ")
 
 
 def check_timeout(value: object, name: str) -> float:

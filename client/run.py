@@ -7,7 +7,8 @@ as FINISHED. What logs returns at once: background threads talk to the server.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from time import time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
@@ -15,27 +16,36 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 from . import active, lifecycle, session
 from .entities import RunSnapshot, RunStatus
 from .errors import BadRequest
+from .parcels import Change, Param, Record, Tag
 from .rules import INT64_MAX, INT64_MIN, MAX_PARAM_VALUE, MAX_TAG_VALUE, check_key
 from .sender import Lane
-from .spool import Change, Param, Tag
 from .validation import as_int64, as_mapping, as_number, as_text, as_timestamp
 
 if TYPE_CHECKING:
     from .artifacts import Source
+    from .spool import Spool
+
+
+class _Series:
+    """A key that was found good: its number in the spool, and the step when none is given."""
+
+    __slots__ = ("next_step", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.next_step = 0
 
 
 class Run:
-    def __init__(self, lane: Lane, *, resumed: RunSnapshot | None = None) -> None:
-        self._lane = lane
-        self._append = lane.spool.append
+    def __init__(self, lane: Lane, spool: Spool, *, resumed: RunSnapshot | None = None) -> None:
+        self._lane, self._spool = lane, spool
+        self._append: Callable[[Record], None] = spool.append
+        self._point: Callable[[int, int, int, float], bool] = spool.point
         self._pid = os.getpid()
         self._params: dict[str, str] = dict(resumed.params) if resumed else {}
-        # The step that the next point of a key has when none is given; also the keys found good.
-        self._steps: dict[str, int] = (
-            {point.key: min(point.step + 1, INT64_MAX) for point in resumed.latest}
-            if resumed
-            else {}
-        )
+        self._series: dict[str, _Series] = {}
+        for point in resumed.latest if resumed else ():
+            self._begin_series(point.key).next_step = min(point.step + 1, INT64_MAX)
         self.status = RunStatus.RUNNING
         session.current().register(self)
 
@@ -57,7 +67,7 @@ class Run:
     @property
     def unfinished(self) -> bool:
         """Whether it goes on, or something of it waits for the server."""
-        return not self.status.ended or self._lane.spool.waiting > 0
+        return not self.status.ended or self._spool.waiting
 
     @property
     def lane(self) -> Lane:
@@ -81,19 +91,21 @@ class Run:
     ) -> None:
         """Log one point. Without ``step`` it is one more than the key's last (the first is 0)."""
         try:
-            following = self._steps[key]
+            series = self._series[key]
         except (KeyError, TypeError):
+            series = None
             check_key(key, "key", kind="metric")
-            following = 0
         if type(value) is not float:
             value = as_number(value, "value")
-        if step is None:
-            step = following
-        elif type(step) is not int or not INT64_MIN <= step <= INT64_MAX:
+        if step is not None and (type(step) is not int or not INT64_MIN <= step <= INT64_MAX):
             step = as_int64(step, "step")
         when = time_ns() // 1_000_000 if timestamp is None else as_timestamp(timestamp, "timestamp")
-        self._steps[key] = step + 1 if step < INT64_MAX else step
-        self._append((key, step, when, value))
+        if series is None:
+            series = self._begin_series(key)
+        if step is None:
+            step = series.next_step
+        series.next_step = step + 1 if step < INT64_MAX else step
+        self._point(series.number, step, when, value)
 
     def log_metrics(
         self,
@@ -204,16 +216,18 @@ class Run:
             "end_time": time_ns() // 1_000_000,
         }
         self._append(Change("update", change))
-        self._append = self._append_late
-        self._lane.closed = True
+        self._append, self._point = self._append_late, self._point_late
+        self._lane.closed_at = time.monotonic()
         session.current().sender.wake()
 
     def renew(self) -> None:
         """Become a writer of its own, in a forked child: the parent sends what is its own."""
         parent = self._lane
-        self._lane = Lane(parent.run_id, parent.create, artifact_uri=parent.artifact_uri)
+        keys = sorted(self._series, key=lambda key: self._series[key].number)
+        self._spool = session.current().new_spool(parent.run_id, keys=keys)
+        self._lane = Lane(self._spool, parent.create, artifact_uri=parent.artifact_uri)
         self._lane.experiment_id, self._lane.refused = parent.experiment_id, parent.refused
-        self._append = self._append_first
+        self._append, self._point = self._append_first, self._point_first
 
     def __enter__(self) -> Run:
         return self
@@ -240,22 +254,34 @@ class Run:
             "Use a tag or a metric for what changes.",
         )
 
-    def _append_first(self, record: Any) -> None:
+    def _begin_series(self, key: str) -> _Series:
+        return self._series.setdefault(key, _Series(self._spool.key(key)))
+
+    def _append_first(self, record: Record) -> None:
         """Append in a forked child, which may reach the server before its parent does."""
         self._begin_in_child()
         self._append(record)
 
+    def _point_first(self, key: int, step: int, timestamp: int, value: float) -> bool:
+        self._begin_in_child()
+        return self._point(key, step, timestamp, value)
+
     def _begin_in_child(self) -> None:
         if self._lane.create is not None:
-            self._lane.spool.append(self._lane.create)
-        self._append = self._lane.spool.append
+            self._spool.append(self._lane.create)
+        self._append, self._point = self._spool.append, self._spool.point
         session.current().sender.open(self._lane)
         lifecycle.watch_worker()
 
-    def _append_late(self, record: Any) -> None:
+    def _append_late(self, record: Record) -> None:
         """Append to an ended run, where the sender does not look any more."""
-        self._lane.spool.append(record)
+        self._spool.append(record)
         session.current().sender.open(self._lane)
+
+    def _point_late(self, key: int, step: int, timestamp: int, value: float) -> bool:
+        stored = self._spool.point(key, step, timestamp, value)
+        session.current().sender.open(self._lane)
+        return stored
 
     def _upload(self, files: list[Source]) -> None:
         if self._append == self._append_first:

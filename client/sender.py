@@ -9,24 +9,29 @@ person can mend it.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Condition, Thread, current_thread
 from typing import TYPE_CHECKING
 
 from .errors import BadRequest, ConfigError, Conflict, NotFound, PodiumError
+from .parcels import Change, Items, Parcel, Points, Tag
 from .report import Reporter, log
 from .retry import Outage, may_pass
-from .spool import Change, Items, Parcel, Points, Spool, Tag
 from .wire import CONTENT_TYPE
 
 if TYPE_CHECKING:
+    from .backlog import Backlog
     from .transport import Transport
 
 TICK = 0.2
 AGE = 1.0
 # A page opened just after the start should not look empty: the first seconds are sent at each tick.
 EAGER_SECONDS = 5.0
+# A thread that was in the middle of a call when its run was ended has so long to finish it.
+GRACE = 1.0
+LEFTOVERS_SECONDS = 10.0
 _MLFLOW = "/api/2.0/mlflow/runs"
 
 
@@ -34,23 +39,36 @@ class Lane:
     """One run's way to the server."""
 
     def __init__(
-        self, run_id: str, create: Change | None, *, artifact_uri: str | None = None
+        self, backlog: Backlog, create: Change | None = None, *, artifact_uri: str | None = None
     ) -> None:
-        self.run_id = run_id
+        self.run_id = backlog.run_id
         self.create = create  # can be repeated; None where the run was there before this process
-        self.spool = Spool()
+        self.backlog = backlog
         self.artifact_uri = artifact_uri
         self.experiment_id: str | None = None
         self.exists = create is None  # whether the server is known to have the run
         self.refused: PodiumError | None = None
         self.failures = 0  # in a row
-        self.closed = False
+        self.closed_at: float | None = None  # monotonic
+        self.beat_at = time.monotonic()  # when the server last heard that the run lives
         self.dropped = 0  # the part of spool.dropped that the run's tag tells of
 
 
 class Sender:
-    def __init__(self, transport: Transport | None, reporter: Reporter, outage: Outage) -> None:
+    def __init__(
+        self,
+        transport: Transport | None,
+        reporter: Reporter,
+        outage: Outage,
+        *,
+        heartbeat: float = 0.0,
+        leftovers: Callable[[], Iterator[Backlog]] = lambda: iter(()),
+    ) -> None:
+        """``leftovers`` gives what dead processes did not send; it may take its time."""
         self.transport = transport
+        self._heartbeat = heartbeat
+        self._leftovers = leftovers
+        self._looked_at: float | None = None  # monotonic; None: to be looked for at the next turn
         self.gave_up = False  # the last flush ran out of time, and nothing got through since
         self._reporter = reporter
         self._outage = outage
@@ -96,17 +114,41 @@ class Sender:
                 self._outage.hurry()
                 self.wake()
                 try:
-                    self._changed.wait_for(lambda: _empty(lanes) or self._outage.hopeless, timeout)
+                    self._changed.wait_for(
+                        lambda: (
+                            (self._looked_at is not None and self._sent(lanes))
+                            or self._outage.hopeless
+                        ),
+                        timeout,
+                    )
                 finally:
                     self._flushing -= 1
-            done = _empty(lanes)
+            done = self._sent(lanes)
             self.gave_up = not done
             return done
 
+    def _sent(self, lanes: Sequence[Lane]) -> bool:
+        """Whether all was sent, also what workers that ended have left of the same runs."""
+        runs = {lane.run_id for lane in lanes}
+        return not any(
+            lane.backlog.waiting
+            for lane in {*lanes, *(each for each in self._lanes if each.run_id in runs)}
+        )
+
+    def look_again(self) -> None:
+        """Send at the next turn what workers of this process have left by now."""
+        self._looked_at = None
+
     def close(self) -> None:
-        """Let the thread end; :meth:`open` begins another."""
-        self._thread = None
-        self.wake()
+        """Let the thread end, and leave no empty spool; :meth:`open` begins again."""
+        with self._changed:
+            thread, self._thread = self._thread, None
+            self.wake()
+        if thread is not None and thread is not current_thread():
+            thread.join(TICK)
+        for lane in self.lanes:
+            if lane.closed_at is not None and not lane.backlog.waiting:
+                lane.backlog.remove()
 
     def _work(self) -> None:
         while self._thread is current_thread():
@@ -122,31 +164,68 @@ class Sender:
 
     def _turn(self, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
-            lane.spool.collect()
             self._tell_dropped(lane)
         now = time.monotonic()
-        if self.transport is None or self._outage.pausing or not self._due(lanes, now):
+        if self.transport is None or self._outage.pausing:
+            return
+        if self._looked_at is None or now - self._looked_at >= LEFTOVERS_SECONDS:
+            self._look_for_leftovers()
+        if not self._due(lanes, now):
             return
         self._sent_at = now
-        for lane in lanes:
+        for lane in self.lanes:
             if not self._drain(lane, self.transport):
                 break
+            self._beat(lane, self.transport, now)
+        finished = [each for each in self.lanes if _finished(each, now)]
         with self._changed:
-            self._lanes = [each for each in self._lanes if not _finished(each)]
+            self._lanes = [each for each in self._lanes if each not in finished]
             self._changed.notify_all()
+        for lane in finished:
+            if lane.backlog.torn:
+                log.warning(
+                    "podium: %d records of run %s were cut off when their process died: skipped.",
+                    lane.backlog.torn,
+                    lane.run_id,
+                )
+            lane.backlog.remove()
+
+    def _look_for_leftovers(self) -> None:
+        self._looked_at = time.monotonic()
+        for backlog in self._leftovers():
+            lane = Lane(backlog)
+            lane.closed_at = -GRACE
+            with self._changed:
+                self._lanes.append(lane)
+            log.info("podium: sending what a process that died has left in %s", backlog.path)
+
+    def _beat(self, lane: Lane, transport: Transport, now: float) -> None:
+        """Tell the server that the run lives; if it does not hear that, the next one will do."""
+        if (
+            not self._heartbeat
+            or lane.closed_at is not None
+            or lane.refused is not None
+            or not lane.exists
+            or now - lane.beat_at < self._heartbeat
+        ):
+            return
+        lane.beat_at = now
+        with contextlib.suppress(PodiumError):
+            path = f"/api/v1/runs/{lane.run_id}/heartbeat"
+            transport.request("POST", path, json={"interval": self._heartbeat})
 
     def _due(self, lanes: Sequence[Lane], now: float) -> bool:
         age = TICK if now < self._eager_until else AGE
         return (
             self._flushing > 0
             or now - self._sent_at >= age
-            or any(lane.spool.peek() is not None for lane in lanes)
+            or any(lane.backlog.much for lane in lanes)
         )
 
     def _drain(self, lane: Lane, transport: Transport) -> bool:
         """Send what the lane holds now; False when the server is to be left alone for a while."""
-        lane.spool.seal()
-        while (parcel := lane.spool.peek()) is not None:
+        lane.backlog.seal()
+        while (parcel := lane.backlog.peek()) is not None:
             if lane.refused is not None:
                 self._give_up(lane, parcel, lane.refused)
                 continue
@@ -156,7 +235,7 @@ class Sender:
                 if not self._recover(lane, parcel, error):
                     return False
             else:
-                lane.spool.acknowledge()
+                lane.backlog.acknowledge()
                 lane.failures = 0
                 self._outage.end()
                 self.gave_up = False
@@ -179,13 +258,13 @@ class Sender:
         if isinstance(error, Conflict) and isinstance(parcel, Change) and parcel.verb == "create":
             # The run was created under this id before us, in another experiment: join it there.
             lane.exists = True
-            lane.spool.acknowledge()
+            lane.backlog.acknowledge()
             lane.failures = 0
             return True
         lane.failures = 0
         halves = parcel.split() if _divisible(parcel, error) else ()
         if halves:
-            lane.spool.replace(halves)
+            lane.backlog.replace(halves)
         else:
             self._give_up(lane, parcel, error)
         return True
@@ -206,13 +285,13 @@ class Sender:
             self._reporter.once(
                 f"{lane.run_id} {what}", f"{what} of run {lane.run_id} was not stored: {error}"
             )
-        lane.spool.dropped += parcel.points
-        lane.spool.acknowledge()
+        lane.backlog.dropped += parcel.points
+        lane.backlog.acknowledge()
 
     def _tell_dropped(self, lane: Lane) -> None:
-        if lane.spool.dropped > lane.dropped and lane.refused is None:
-            lane.dropped = lane.spool.dropped
-            lane.spool.append(Tag("podium.dropped", str(lane.dropped)))
+        if lane.backlog.dropped > lane.dropped and lane.refused is None:
+            lane.dropped = lane.backlog.dropped
+            lane.backlog.add(Tag("podium.dropped", str(lane.dropped)))
             self._reporter.once(
                 f"{lane.run_id} dropped",
                 f"points of run {lane.run_id} are being dropped, since too many wait or the server "
@@ -260,9 +339,6 @@ def _divisible(parcel: Parcel, error: PodiumError) -> bool:
     return isinstance(error, BadRequest) and (error.status == 413 or isinstance(parcel, Items))
 
 
-def _empty(lanes: Sequence[Lane]) -> bool:
-    return not any(lane.spool.waiting for lane in lanes)
-
-
-def _finished(lane: Lane) -> bool:
-    return lane.closed and not lane.spool.waiting
+def _finished(lane: Lane, now: float) -> bool:
+    ended = lane.closed_at is not None and now - lane.closed_at >= GRACE
+    return ended and not lane.backlog.waiting

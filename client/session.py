@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from . import config
+from . import config, leftovers
+from .backlog import Backlog
 from .config import HOW_TO_NAME_A_SERVER, Config, from_environment
 from .errors import BadRequest, ConfigError
+from .journal import Journal, Root
 from .report import Reporter, line
 from .retry import Outage
 from .rules import check_experiment_name
 from .sender import Lane, Sender
+from .spool import Spool
 
 if TYPE_CHECKING:
     from .run import Run
@@ -32,7 +36,14 @@ class Session:
         self.reporter = Reporter()
         self.outage = Outage(self.reporter)
         self.transport = _transport(config)
-        self.sender = Sender(self.transport, self.reporter, self.outage)
+        self._spools = Root(Path(config.spool), config.spool_limit)
+        self.sender = Sender(
+            self.transport,
+            self.reporter,
+            self.outage,
+            heartbeat=config.heartbeat,
+            leftovers=self._leftovers,
+        )
         self._uploads: Uploads | None = None
         self._runs: list[Run] = []
         self._run_to_join = config.run_id
@@ -41,6 +52,18 @@ class Session:
     def open_runs(self) -> Sequence[Run]:
         """Runs this process has begun and not ended, innermost first."""
         return [run for run in reversed(self._runs) if not run.status.ended]
+
+    def new_spool(self, run_id: str, keys: Iterable[str] = ()) -> Spool:
+        return Spool(
+            run_id,
+            self._spools,
+            server=self.config.tracking_uri,
+            keys=keys,
+            warn=lambda message: self.reporter.once(f"spool {run_id}", message),
+        )
+
+    def _leftovers(self) -> Iterator[Backlog]:
+        return leftovers.take_over(self._spools, self.config.tracking_uri)
 
     @property
     def uploads(self) -> Uploads:
@@ -107,12 +130,13 @@ class Session:
             timeout = 0.0
         elif hurry:
             timeout = min(timeout, HURRIED_SECONDS)
+        lanes = lanes or [run.lane for run in self._runs]
+        self.sender.look_again()
         if self.flush(timeout, lanes, patient=not hurry):
-            if last:
+            if last or hurry:
                 self.close()
             return
-        lanes = lanes or [run.lane for run in self._runs]
-        points = sum(each.spool.waiting_points for each in lanes)
+        points = sum(each.backlog.waiting_points for each in lanes)
         files = len(self._uploads.jobs(lanes)) if self._uploads else 0
         what = ", ".join(
             f"{count} {word}{'s' * (count != 1)}"
@@ -120,9 +144,15 @@ class Session:
             if count
         )
         where = self.config.tracking_uri or "a server, as none is named"
-        fate = (
-            "They are lost with this process" if last else "They are sent while this process lives"
-        )
+        if all(each.backlog.path for each in lanes if each.backlog.waiting):
+            fate = (
+                f"They wait in {self._spools.path}: the next run on this machine sends them, "
+                "or type: podium sync"
+            )
+        else:
+            fate = "They are lost with this process"
+        if not last:
+            fate = "They are sent while this process lives"
         copies = self._uploads.copies(lanes) if self._uploads else []
         if last and copies:
             fate += f"; copies of the files are kept in {copies[0].parent}"
@@ -203,6 +233,7 @@ def configure(
 def begin_child() -> None:
     """Replace everything that a fork has copied in an unknown state: locks, threads, sockets."""
     _process.lock = RLock()
+    Journal.forget_parent()
     parent = _process.session
     if parent is None:
         return

@@ -1,224 +1,168 @@
-"""What one run of this process has logged and the server has not acknowledged, in order.
+"""What one run of this process logs, and the server has not acknowledged: written.
 
-Promises: :attr:`Spool.append` may be called by any thread, takes no lock and does no I/O; all else
-is the sender's alone, except :attr:`Spool.waiting`, which anybody may read. Records come out as
-parcels in the order they went in: a :class:`Change` is a barrier, and what lies between two of them
-is packed together. A parcel stays until it is acknowledged and does not change once it was shown,
-so sending it again sends the same bytes under the same sequence number.
+Promises: :meth:`Spool.point` and :meth:`Spool.append` may be called by any thread and by signal
+handlers; a point takes no lock and no system call, but where a segment is full; what they were
+given when they return survives the death of the process.
 
-This one keeps everything in memory.
+Where the disk is full or may not be written, memory takes the place of files, up to a limit; then
+points are counted and dropped.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from array import array
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from threading import RLock
+from typing import Any
+from zlib import crc32
 
-from . import wire
+from .backlog import Backlog
+from .journal import VERSION, Journal, Root
+from .parcels import Record
+from .segments import ENTRY, SLOT, Segment, Stored, pack_body, store_slot
 
-MAX_POINTS = 50_000  # in a parcel: 1.2 MB before compression
-MAX_ITEMS = 100  # params, and tags, in a request: MLflow's limit
-MAX_BYTES = 256 * 1024 * 1024  # packed parcels waiting; ten million points and more
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    key: str
-    value: str
+FIRST_SLOTS, MOST_SLOTS = 2048, 32_768  # of a segment: 64 kB, 1 MB
+MEMORY_LIMIT = 64 * 1024 * 1024  # bytes of segments that no disk would take; two million points
+_RETRY_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
-    key: str
-    value: str
+class Spool(Backlog):
+    def __init__(
+        self,
+        run_id: str,
+        root: Root | None = None,
+        *,
+        server: str | None = None,
+        keys: Iterable[str] = (),
+        warn: Callable[[str], None] = lambda _message: None,
+    ) -> None:
+        """Nothing is made on disk before something is logged."""
+        super().__init__(run_id, os.urandom(16), root, server=server, warn=warn)
+        self._lock = RLock()  # reentrant: a signal handler may log while its thread holds it
+        self._segment = Segment(0, 0, None)  # full from the start
+        self._names = dict(enumerate(keys))
+        self._keys = {key: number for number, key in self._names.items()}
+        self._next_entry = 0
+        self._no_room_until = 0.0
 
+    def point(self, key: int, step: int, timestamp: int, value: float) -> bool:
+        """Log a point; ``key`` is the number :meth:`key` gave. False when there is no room."""
+        segment = self._segment
+        index = next(segment.free)
+        if index < segment.slots:
+            body = pack_body(key, step, timestamp, value)
+            store_slot(segment.map, index * SLOT, crc32(body) or 1, body)
+            return True
+        if self._rotate(segment):
+            return self.point(key, step, timestamp, value)
+        self.dropped += key != ENTRY
+        return False
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change of the run itself, as the JSON of ``runs/<verb>``."""
+    def key(self, name: str) -> int:
+        """The number of a metric's key, from its first point on."""
+        with self._lock:
+            number = self._keys.get(name)
+            if number is None:
+                number = len(self._keys)
+                self._keys[name], self._names[number] = number, name
+                self._note({"key": number, "name": name})
+            return number
 
-    verb: str
-    body: Mapping[str, Any]
-    points = 0
-    size = 1000
+    def append(self, record: Record) -> None:
+        with self._lock:
+            number, self._next_entry = self._next_entry, self._next_entry + 1
+            self._entries[number] = record
+            self._note(_entry(number, record))
+            if not self.point(ENTRY, number, 0, 0.0):
+                self._overflow.append(self._entries.pop(number))
 
-    def split(self) -> Sequence[Parcel]:
-        return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """Params and tags of one log-batch request."""
-
-    params: tuple[Param, ...]
-    tags: tuple[Tag, ...]
-    points = 0
-
-    @property
-    def size(self) -> int:
-        return sum(len(item.key) + len(item.value) for item in self.params + self.tags)
-
-    def split(self) -> Sequence[Parcel]:
-        """Two halves, so that one item the server refuses does not take the others with it."""
-        items = self.params + self.tags
-        half = len(items) // 2
-        if half == 0:
-            return ()
-        cut = min(half, len(self.params))
-        return (
-            Items(self.params[:cut], self.tags[: half - cut]),
-            Items(self.params[cut:], self.tags[half - cut :]),
-        )
-
-
-class Points:
-    """A sealed batch of points."""
-
-    def __init__(self, batch: wire.Batch, resequence: Callable[[], int]) -> None:
-        self.batch = batch
-        self.body = wire.encode(batch)
-        self.points = batch.points
-        self.size = len(self.body)
-        self._resequence = resequence
-
-    def split(self) -> Sequence[Parcel]:
-        """Two halves under new numbers, for a server that found the whole too large."""
-        series = self.batch.series
-        if self.points < 2:
-            return ()
-        if len(series) > 1:
-            half = len(series) // 2
-            halves = (series[:half], series[half:])
-        else:
-            cut = 8 * (self.points // 2)
-            (one,) = series
-            columns = (one.steps, one.timestamps, one.values)
-            halves = (
-                (wire.Series(one.key, *(column[:cut] for column in columns)),),
-                (wire.Series(one.key, *(column[cut:] for column in columns)),),
-            )
-        return [
-            Points(wire.Batch(self.batch.writer, self._resequence(), half), self._resequence)
-            for half in halves
-        ]
-
-
-Point: TypeAlias = tuple[str, int, int, float]  # key, step, timestamp (ms), value
-Record: TypeAlias = Point | Param | Tag | Change
-Parcel: TypeAlias = Points | Items | Change
-
-
-class Spool:
-    def __init__(self) -> None:
-        self._records: deque[Record] = deque()
-        self.append: Callable[[Record], None] = self._records.append
-        self._open = _Columns()
-        self._params: dict[str, Param] = {}
-        self._tags: dict[str, Tag] = {}
-        self._sealed: deque[Parcel] = deque()
-        self._sealed_bytes = 0
-        self._writer = os.urandom(16)
-        self._sequence = 0
-        self.dropped = 0
-
-    @property
-    def waiting(self) -> int:
-        """How many records and parcels wait; 0 only when everything was acknowledged."""
-        items = len(self._params) + len(self._tags)
-        return len(self._records) + self._open.count + items + len(self._sealed)
-
-    @property
-    def waiting_points(self) -> int:
-        """How many points wait. Counted while others write: exact only when nobody does."""
-        fresh = sum(1 for record in tuple(self._records) if type(record) is tuple)
-        return fresh + self._open.count + sum(parcel.points for parcel in tuple(self._sealed))
-
-    def collect(self) -> None:
-        """Move new records into columns, which take a sixth of the memory."""
-        records = self._records
-        while records:
-            # Removed only after it is counted elsewhere, so `waiting` never misses it.
-            record = records[0]
-            if type(record) is tuple:
-                if self._sealed_bytes < MAX_BYTES:
-                    self._open.add(record)
+    def _rotate(self, full: Segment) -> bool:
+        """Make another segment the one that is written; False where there is room for none."""
+        with self._lock:
+            if self._segment is full:
+                if time.monotonic() < self._no_room_until:
+                    return False
+                fresh = self._new_segment(min(max(FIRST_SLOTS, full.slots * 2), MOST_SLOTS))
+                if self._segment is not full:  # a signal handler came in between
+                    if fresh is not None and fresh.path is not None:
+                        fresh.path.unlink()
+                elif fresh is None:
+                    self._no_room_until = time.monotonic() + _RETRY_SECONDS
+                    return False
                 else:
-                    self.dropped += 1
-            elif isinstance(record, Param):
-                self._params[record.key] = record
-            elif isinstance(record, Tag):
-                self._tags[record.key] = record
-            elif isinstance(record, Change):
-                self._seal()
-                self._push(record)
-            records.popleft()
-            if self._open.count >= MAX_POINTS or len(self._tags) + len(self._params) >= MAX_ITEMS:
-                self._seal()
+                    self._install(fresh)
+            return True
 
-    def seal(self) -> None:
-        """Make parcels of all there is, full or not."""
-        self.collect()
-        self._seal()
+    def _install(self, fresh: Segment) -> None:
+        before = self._stored.get(self._segment.number)
+        if before is not None:
+            before.unmap()
+        stored = Stored(fresh.number, fresh.slots, fresh.path)
+        stored.map(fresh)
+        self._stored[fresh.number] = stored
+        self._queue.append(stored)
+        self._segment, self._written = fresh, fresh.number
 
-    def peek(self) -> Parcel | None:
-        """The sealed parcel to send next."""
-        return self._sealed[0] if self._sealed else None
+    def _new_segment(self, slots: int) -> Segment | None:
+        self._number += 1
+        if self._root is not None:
+            try:
+                return self._new_file(self._root, slots)
+            except OSError as error:
+                self._warn(
+                    f"{self._root.path} cannot take what run {self.run_id} logs: {error}. It waits "
+                    "in memory, and is lost if this process dies before it is sent."
+                )
+        in_memory = sum(each.size for each in tuple(self._stored.values()) if each.path is None)
+        if in_memory + slots * SLOT > MEMORY_LIMIT:
+            return None
+        return Segment(self._number, slots, None)
 
-    def acknowledge(self) -> None:
-        """The parcel shown last is on the server, or never will be."""
-        self._sealed_bytes -= self._sealed.popleft().size
+    def _new_file(self, root: Root, slots: int) -> Segment:
+        if self._journal is None:
+            journal = Journal.create(root, self.run_id, self._writer)
+            journal.append(
+                {
+                    "podium spool": VERSION,
+                    "run_id": self.run_id,
+                    "writer": self._writer.hex(),
+                    "server": self.server,
+                    "byte order": sys.byteorder,
+                }
+            )
+            self._journal = journal
+            for number, name in self._names.items():
+                self._note({"key": number, "name": name})
+            for number, record in self._entries.items():
+                self._note(_entry(number, record))
+        root.reserve(slots * SLOT)
+        try:
+            return Segment(self._number, slots, self._journal.segment_path(self._number))
+        except OSError:
+            root.give_back(slots * SLOT)
+            raise
 
-    def replace(self, parcels: Sequence[Parcel]) -> None:
-        """Put these in the place of the parcel shown last."""
-        for parcel in reversed(parcels):
-            self._sealed.insert(1, parcel)
-            self._sealed_bytes += parcel.size
-        self.acknowledge()
+    def remove(self) -> None:
+        """Leave nothing on disk, when nothing waits. What is logged later begins anew."""
+        with self._lock:
+            super().remove()
+            self._writer = os.urandom(16)
+            self._segment = Segment(0, 0, None)
 
-    def _push(self, parcel: Parcel) -> None:
-        self._sealed.append(parcel)
-        self._sealed_bytes += parcel.size
-
-    def _seal(self) -> None:
-        if self._params or self._tags:
-            self._push(Items(tuple(self._params.values()), tuple(self._tags.values())))
-            self._params, self._tags = {}, {}
-        if self._open.count:
-            batch = wire.Batch(self._writer, self._next_sequence(), self._open.series())
-            self._push(Points(batch, self._next_sequence))
-            self._open = _Columns()
-
-    def _next_sequence(self) -> int:
-        self._sequence += 1
-        return self._sequence
+    def _note(self, entry: dict[str, Any]) -> None:
+        if self._journal is None:
+            return
+        try:
+            self._journal.append(entry)
+        except OSError as error:
+            self._warn(
+                f"{self._journal.path} takes no more: {error}. Part of what is logged is lost if "
+                "this process dies before it is sent."
+            )
 
 
-class _Columns:
-    def __init__(self) -> None:
-        self.count = 0
-        self._columns: dict[str, tuple[array[int], array[int], array[float]]] = {}
-
-    def add(self, point: Point) -> None:
-        key, step, timestamp, value = point
-        columns = self._columns.get(key)
-        if columns is None:
-            columns = self._columns[key] = (array("q"), array("q"), array("d"))
-        columns[0].append(step)
-        columns[1].append(timestamp)
-        columns[2].append(value)
-        self.count += 1
-
-    def series(self) -> tuple[wire.Series, ...]:
-        if sys.byteorder == "big":
-            for columns in self._columns.values():
-                for column in columns:
-                    column.byteswap()
-        return tuple(
-            wire.Series(key, *(column.tobytes() for column in columns))
-            for key, columns in self._columns.items()
-        )
+def _entry(number: int, record: Record) -> dict[str, Any]:
+    return {"entry": number, type(record).__name__.lower(): asdict(record)}

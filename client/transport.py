@@ -113,7 +113,7 @@ class Transport:
         headers: Mapping[str, str],
         timeout: float,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        proxy = _proxy(url)
+        proxy = proxy_for(url)
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         if proxy is not None and url.scheme == "http":
             target, headers = url.geturl(), {**headers, **_proxy_headers(proxy)}
@@ -220,7 +220,7 @@ def _dropped(connection: HTTPConnection) -> bool:
         return bool(selector.select(0))
 
 
-def _proxy(url: SplitResult) -> SplitResult | None:
+def proxy_for(url: SplitResult) -> SplitResult | None:
     """The proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY (or the system) name for this address."""
     proxy = getproxies().get(url.scheme)
     if not proxy or proxy_bypass(url.netloc):

@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from podium.client import cli as client
 from podium.client.errors import PodiumError
 from podium.client.version import __version__
 from podium.tracker import cli as tracker
@@ -22,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"podium {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    client.add_commands(commands)
     tracker.add_commands(commands, make_app="podium.registry.app:create_app")
     arguments = parser.parse_args(argv)
     try:

@@ -170,7 +170,7 @@ def test_a_refused_token_is_told_and_what_waits_is_kept(
         run.log_metric("loss", 0.5)
     assert time.monotonic() - began < 5, "waiting cannot help, so it does not wait"
     assert "PODIUM_TRACKING_TOKEN" in caplog.text
-    assert run.lane.spool.waiting_points == 1
+    assert run.lane.backlog.waiting_points == 1
 
 
 def test_an_mlflow_server_is_told_apart(
@@ -183,13 +183,15 @@ def test_an_mlflow_server_is_told_apart(
     assert "no Podium server" in caplog.text
 
 
-def test_memory_has_a_limit_and_what_is_dropped_is_counted(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_the_spool_has_a_limit_and_what_is_dropped_is_counted(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, server: ScriptedServer
 ) -> None:
-    from podium.client import spool
+    from podium.client import session, spool
 
-    monkeypatch.setattr(spool, "MAX_BYTES", 30_000)
-    monkeypatch.setattr(spool, "MAX_POINTS", 1000)
+    session.end()
+    monkeypatch.setenv("PODIUM_SPOOL_LIMIT", "100K")
+    monkeypatch.setattr(spool, "MEMORY_LIMIT", 300_000)
+    client.configure(server.url)
     server.script = lambda *_request: refuses(503)
     run = client.start_run()
     values = random.Random(1)
@@ -203,7 +205,8 @@ def test_memory_has_a_limit_and_what_is_dropped_is_counted(
     kept = server.state.steps(run.run_id, "loss")
     # What comes after there is room again is kept as well, so there may be a second stretch.
     assert kept == sorted(set(kept)), "in order, and none twice"
-    assert kept[:1000] == list(range(1000)), "the oldest are kept"
+    assert kept[:6000] == list(range(6000)), "the oldest are kept"
+    assert caplog.text.count("PODIUM_SPOOL_LIMIT") == 1
     tags = server.state.runs[run.run_id]["tags"]
     assert int(tags["podium.dropped"]) == 50_000 - len(kept) > 0
     assert caplog.text.count("are being dropped") == 1

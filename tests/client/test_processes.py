@@ -83,7 +83,12 @@ def test_the_end_of_the_script_waits_no_longer_than_it_may(server: ScriptedServe
     assert found == 0
     assert time.monotonic() - began < 10
     assert "5000 points did not reach" in errors
-    assert "lost" in errors
+    assert "podium sync" in errors
+    server.script = lambda *_request: None
+    found, _output, errors = _run("from podium import client; client.start_run()", server)
+    assert (found, errors) == (0, "")
+    logged = [server.state.steps(run_id, "loss") for run_id in server.state.runs]
+    assert sorted(logged) == [[], list(range(5000))], "the next run sent them"
 
 
 def _wait_for(process: subprocess.Popen[str], word: str) -> None:

@@ -1,0 +1,49 @@
+"""What processes of this machine have logged and did not live to send."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from .backlog import Backlog
+from .journal import Journal, Root
+
+
+def take_over(root: Root, wanted: str | None, *, run_id: str | None = None) -> Iterator[Backlog]:
+    """The spools of dead writers that may be sent to the server ``wanted``; None: all of them.
+
+    Those without anything to send are removed on the way, those of others let go of.
+    """
+    for path in folders(root, run_id):
+        journal = Journal.take_over(root, path)
+        if journal is None:
+            continue
+        try:
+            found = Backlog.take_over(journal)
+        except (OSError, ValueError, KeyError, TypeError):  # somebody has written into it
+            found = None
+        if found is None:
+            _let_go(journal)
+        elif wanted is not None and found.server not in (None, wanted):
+            journal.release()
+        elif found.waiting:
+            yield found
+        else:
+            journal.remove()
+
+
+def folders(root: Root, run_id: str | None = None) -> list[Path]:
+    """Of all writers, dead or alive."""
+    found: list[Path] = []
+    with contextlib.suppress(OSError):
+        found += root.path.glob(f"{run_id or '*'}/*")
+    return sorted(found)
+
+
+def _let_go(journal: Journal) -> None:
+    with contextlib.suppress(OSError):
+        if journal.is_abandoned():
+            journal.remove()
+            return
+    journal.release()
