@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+CRASHED_TAG = "podium.crashed"
+
 
 class RunStatus(StrEnum):
     RUNNING = "RUNNING"
@@ -80,6 +82,16 @@ class RunSnapshot:
     def metrics(self) -> dict[str, float]:
         """The latest value of each metric (greatest step, then timestamp, then value)."""
         return {point.key: point.value for point in self.latest}
+
+    @property
+    def crashed(self) -> bool:
+        """Whether it is FAILED because its process gave no sign of life any more."""
+        return self.status == RunStatus.FAILED and CRASHED_TAG in self.tags
+
+    @property
+    def state(self) -> str:
+        """What a person is shown: the status, or CRASHED."""
+        return "CRASHED" if self.crashed else self.status.value
 
 
 @dataclass(frozen=True, slots=True)

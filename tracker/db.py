@@ -2,17 +2,16 @@
 
 SQLite and PostgreSQL hold the same tables. On SQLite a write transaction takes the write lock when
 it begins, so it can fail only there and never half-way; the threads of one process queue for it
-in order instead of polling. A transaction that returned has reached the disk (``synchronous=FULL``,
-PostgreSQL's default ``synchronous_commit``).
+instead of polling, and those that queue share one commit (``group``). A transaction that returned
+has reached the disk (``synchronous=FULL``, PostgreSQL's default ``synchronous_commit``).
 """
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from .group import GroupCommit
 from .models import Base
 
 # The newest revision in migrations/versions: read at each start, when importing Alembic to find it
 # out would cost more than the rest of the start. A test compares the two.
-HEAD = "0001"
+HEAD = "0002"
 VERSION_TABLE = "tracker_version"
 # Any constant will do: it names "migrating Podium" among PostgreSQL's advisory locks.
 _MIGRATION_LOCK = 0x706F6469756D
@@ -49,7 +49,6 @@ class Database:
             self.engine = create_engine(parsed, pool_size=pool_size, max_overflow=0)
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
-            self._writers: Any = threading.Lock()
         else:
             self.engine = create_engine(
                 parsed,
@@ -63,25 +62,30 @@ class Database:
                     "options": "-c statement_timeout=60000 -c lock_timeout=20000",
                 },
             )
-            self._writers = nullcontext()
+        snapshot = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        self._read_engine: Engine = self.engine.execution_options(**snapshot)
         self._write_engine: Engine = self.engine.execution_options(podium_write=True)
+        self._group = GroupCommit(self._write_engine) if self.dialect == "sqlite" else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """One read transaction: everything in it sees the same state (SQLite) or committed rows."""
-        with _unavailable(self.url), Session(self.engine, expire_on_commit=False) as session:
+        """One read transaction: everything in it sees the same state."""
+        with _unavailable(self.url), Session(self._read_engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One write transaction, committed on leaving and rolled back on an error."""
-        with (
-            _unavailable(self.url),
-            self._writers,
-            Session(self._write_engine, expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            yield session
+        with _unavailable(self.url):
+            if self._group is not None:
+                with self._group.writing() as session:
+                    yield session
+                return
+            with (
+                Session(self._write_engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
 
     def ping(self) -> None:
         """Raise :class:`Unavailable` unless the database answers."""

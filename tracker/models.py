@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Double,
     ForeignKey,
@@ -21,6 +22,8 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -71,6 +74,9 @@ class Run(Base):
     end_time: Mapped[int | None] = mapped_column(BigInteger)
     lifecycle_stage: Mapped[str] = mapped_column(String(8), default="active")
     artifact_uri: Mapped[str] = mapped_column(Text)
+    heartbeat: Mapped[int | None] = mapped_column(BigInteger)
+    alive_until: Mapped[int | None] = mapped_column(BigInteger)
+    crashed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     params: Mapped[list[Param]] = relationship(lazy="raise", cascade="all, delete-orphan")
     tags: Mapped[list[Tag]] = relationship(lazy="raise", cascade="all, delete-orphan")
     metrics: Mapped[list[MetricSummary]] = relationship(lazy="raise", cascade="all, delete-orphan")
@@ -81,6 +87,12 @@ class Run(Base):
             "status IN ('RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED')", name="runs_status"
         ),
         Index("runs_by_start", "experiment_id", "start_time", "run_id"),
+        Index(
+            "runs_by_alive_until",
+            "alive_until",
+            sqlite_where=text("alive_until IS NOT NULL"),
+            postgresql_where=text("alive_until IS NOT NULL"),
+        ),
     )
 
 
@@ -144,4 +156,37 @@ class MetricBatch(Base):
     __table_args__ = (
         UniqueConstraint("run", "writer", "sequence", name="metric_batches_once"),
         Index("metric_batches_by_run", "run", "id"),
+        {"sqlite_autoincrement": True},  # compaction names rows by it: no id may come again
     )
+
+
+class MetricBlock(Base):
+    """Points of one series, in the format of ``tracker.metrics.blocks``; by id in their order."""
+
+    __tablename__ = "metric_blocks"
+
+    id: Mapped[int] = mapped_column(RowId, Identity(), primary_key=True)
+    run: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(250))
+    points: Mapped[int] = mapped_column(Integer)
+    min_step: Mapped[int] = mapped_column(BigInteger)
+    max_step: Mapped[int] = mapped_column(BigInteger)
+    min_timestamp: Mapped[int] = mapped_column(BigInteger)
+    max_timestamp: Mapped[int] = mapped_column(BigInteger)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+    __table_args__ = (
+        Index("metric_blocks_by_series", "run", "key", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class MetricWriter(Base):
+    """Numbers, ``first`` to ``last``, of batches whose points are in blocks: to know a resend."""
+
+    __tablename__ = "metric_writers"
+
+    run: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    writer: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    first: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    last: Mapped[int] = mapped_column(BigInteger)

@@ -9,9 +9,10 @@ from podium.client.rules import check_run_id
 
 from . import runs, series
 from .auth.permissions import LOG, READ, allow
+from .metrics import Window
 from .mlflow.render import Json, number
 from .rest import arguments, body_bytes
-from .schema import Int64, Items, Object, Schema, Text
+from .schema import Int64, Items, Number, Object, Schema, Text
 from .services import services
 from .telemetry import POINTS
 
@@ -27,6 +28,14 @@ class Series(Schema):
 class Charts(Schema):
     series = Items(Object(Series), required=True)
     width = Int64(load_default=1000)
+    first_step = Int64(load_default=None)
+    last_step = Int64(load_default=None)
+    first_timestamp = Int64(load_default=None)
+    last_timestamp = Int64(load_default=None)
+
+
+class Heartbeat(Schema):
+    interval = Number(required=True)
 
 
 def register(app: Flask) -> None:
@@ -48,13 +57,24 @@ def log_points(run_id: str) -> Json:
     return {"stored": points if new else 0, "duplicate": points > 0 and not new}
 
 
+@routes.post("/runs/<run_id>/heartbeat")
+@allow(LOG)
+def heartbeat(run_id: str) -> Json:
+    """The run lives; when it has not said so for two intervals it counts as crashed."""
+    runs.beat(services().db, check_run_id(run_id), arguments(Heartbeat)["interval"])
+    return {}
+
+
 @routes.post("/charts")
 @allow(READ)
 def charts() -> Json:
     """Series in columns, thinned to the pixels there are."""
     asked = arguments(Charts)
     wanted = [series.Wanted(**each) for each in asked["series"]]
-    drawn = series.charts(services().db, wanted, width=asked["width"])
+    window = Window(
+        asked["first_step"], asked["last_step"], asked["first_timestamp"], asked["last_timestamp"]
+    )
+    drawn = series.charts(services().db, wanted, width=asked["width"], window=window)
     return {"series": [_chart(each) for each in drawn]}
 
 

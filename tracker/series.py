@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from .db import Database
-from .metrics import Columns, downsample, history, read_series
+from .metrics import ALL, EMPTY, Columns, Window, downsample, history, read_series
 from .models import MetricSummary, Run
 from .runs.read import find_run
 
@@ -25,7 +25,6 @@ MAX_SAMPLED_RUNS = 100
 MAX_SAMPLES = 2_500
 
 _POSITION = struct.Struct("<qqd")
-_EMPTY = Columns(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +101,11 @@ def sampled_histories(
             f"'end_step' must not be less than 'start_step': they are {last_step} and {first_step}."
         )
     found: dict[str, tuple[Metric, ...]] = {}
+    window = Window(first_step, last_step)
     with db.reading() as session:
         for run_id in run_ids:
-            points = history(session, find_run(session, run_id).id, key)
+            points = history(session, find_run(session, run_id).id, key, window)
             points = points.take(np.argsort(points.steps, kind="stable"))
-            low = 0 if first_step is None else np.searchsorted(points.steps, first_step, "left")
-            high = (
-                len(points)
-                if last_step is None
-                else np.searchsorted(points.steps, last_step, "right")
-            )
-            points = points.take(slice(int(low), int(high)))
             if len(points) > max_results:
                 ranks = np.linspace(0, len(points) - 1, max_results)
                 points = points.take(np.unique(ranks.astype(np.intp)))
@@ -120,7 +113,9 @@ def sampled_histories(
     return found
 
 
-def charts(db: Database, wanted: Sequence[Wanted], *, width: int) -> list[ChartSeries]:
+def charts(
+    db: Database, wanted: Sequence[Wanted], *, width: int, window: Window = ALL
+) -> list[ChartSeries]:
     """The series in the order asked for, each thinned to ``width`` pixels.
 
     What does not exist, runs or keys, is an empty series: a page that draws a run which was just
@@ -144,7 +139,7 @@ def charts(db: Database, wanted: Sequence[Wanted], *, width: int) -> list[ChartS
             if each.received != received.get((each.run_id, each.key), 0):
                 stale.setdefault(each.run_id, set()).add(each.key)
         rows = session.execute(select(Run.run_id, Run.id).where(Run.run_id.in_(stale)))
-        found = {run_id: read_series(session, row, stale[run_id]) for run_id, row in rows}
+        found = {run_id: read_series(session, row, stale[run_id], window) for run_id, row in rows}
     return [_drawn(each, received.get((each.run_id, each.key), 0), found, width) for each in wanted]
 
 
@@ -165,7 +160,7 @@ def _drawn(
 ) -> ChartSeries:
     if wanted.received == received:
         return ChartSeries(wanted.run_id, wanted.key, received, None)
-    points = found.get(wanted.run_id, {}).get(wanted.key, _EMPTY)
+    points = found.get(wanted.run_id, {}).get(wanted.key, EMPTY)
     columns = downsample(points, width)
     return ChartSeries(wanted.run_id, wanted.key, received, columns, len(points))
 

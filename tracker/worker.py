@@ -11,12 +11,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from podium.client.errors import PodiumError
 
 from .artifacts.base import ArtifactStore
 from .db import Database
+from .metrics import compact
+from .runs import end_the_dead
 
 log = structlog.get_logger("podium.worker")
 
@@ -31,6 +34,8 @@ class Job:
 def jobs(db: Database, store: ArtifactStore) -> tuple[Job, ...]:
     """Everything there is to do, each with its own pace."""
     return (
+        Job("end runs whose heart has stopped", 5, partial(end_the_dead, db)),
+        Job("compact metrics", 30, partial(compact, db)),
         Job("sweep unfinished uploads", 3600, store.sweep),
         Job("refresh planner statistics", 3600, db.optimize),
     )

@@ -1,7 +1,21 @@
 """Metric points: appended as whole batches, summarised as they come, read back by series."""
 
 from .append import append_batch, append_points
+from .columns import ALL, EMPTY, Columns, Window
+from .compact import compact, compact_run
 from .downsample import downsample
-from .history import Columns, history, read_series
+from .history import history, read_series
 
-__all__ = ["Columns", "append_batch", "append_points", "downsample", "history", "read_series"]
+__all__ = [
+    "ALL",
+    "EMPTY",
+    "Columns",
+    "Window",
+    "append_batch",
+    "append_points",
+    "compact",
+    "compact_run",
+    "downsample",
+    "history",
+    "read_series",
+]

@@ -16,12 +16,12 @@ from podium.client import wire
 from podium.client.entities import Metric
 from podium.client.errors import BadRequest
 from podium.client.rules import check_int64, check_key, check_timestamp
-from sqlalchemy import ColumnElement, and_, case, func, tuple_
+from sqlalchemy import ColumnElement, and_, case, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from ..clock import now_ms
 from ..db import insert
-from ..models import MetricBatch, MetricSummary
+from ..models import MetricBatch, MetricSummary, MetricWriter
 
 _NO_WRITER = bytes(16)
 _UINT64_TO_INT64 = 2**63
@@ -71,11 +71,14 @@ def append_batch(session: Session, run: int, data: bytes) -> tuple[int, bool]:
 def _store(session: Session, run: int, batch: wire.Batch, data: bytes, *, named: bool) -> bool:
     if not batch.series:
         return False
+    # The column is signed, the sequence is not; the mapping only has to be one to one.
+    sequence = batch.sequence - _UINT64_TO_INT64
+    if named and _is_in_a_block(session, run, batch.writer, sequence):
+        return False
     row = insert(session, MetricBatch).values(
         run=run,
         writer=batch.writer if named else None,
-        # The column is signed, the sequence is not; the mapping only has to be one to one.
-        sequence=batch.sequence - _UINT64_TO_INT64 if named else None,
+        sequence=sequence if named else None,
         received=now_ms(),
         points=batch.points,
         data=data,
@@ -89,6 +92,17 @@ def _store(session: Session, run: int, batch: wire.Batch, data: bytes, *, named:
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
         session.execute(_merge(session, rows[start : start + _ROWS_A_STATEMENT]))
     return True
+
+
+def _is_in_a_block(session: Session, run: int, writer: bytes, sequence: int) -> bool:
+    """Whether compaction has moved this batch; the caller's lock on the run keeps it from now."""
+    known = select(MetricWriter.first).where(
+        MetricWriter.run == run,
+        MetricWriter.writer == writer,
+        MetricWriter.first <= sequence,
+        MetricWriter.last >= sequence,
+    )
+    return session.execute(known.limit(1)).first() is not None
 
 
 def summarise(series: wire.Series) -> dict[str, Any]:

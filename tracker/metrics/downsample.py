@@ -12,14 +12,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .history import Columns
+from .columns import Columns
 
 Flags = npt.NDArray[np.bool_]
 
 
 def downsample(points: Columns, width: int) -> Columns:
     """At most ``3 * width + 2`` of the points, ordered by step and then as they arrived."""
-    points = points.take(np.argsort(points.steps, kind="stable"))
+    if (points.steps[1:] < points.steps[:-1]).any():
+        points = points.take(np.argsort(points.steps, kind="stable"))
     if len(points) <= 2 * width:
         return points
     # In float64, since the span of two int64 may not fit in one.

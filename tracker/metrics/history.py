@@ -1,54 +1,43 @@
-"""Reading points back."""
+"""Reading points back: blocks first, then the batches that no block holds yet."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from podium.client import wire
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..models import MetricBatch
+from ..models import MetricBatch, MetricBlock
+from . import blocks
+from .columns import ALL, EMPTY, Columns, Window
 
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The points of one series: three arrays of the same length."""
-
-    steps: Integers
-    timestamps: Integers
-    values: Floats
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def take(self, indices: npt.NDArray[np.intp] | slice) -> Columns:
-        return Columns(self.steps[indices], self.timestamps[indices], self.values[indices])
+# More keys than this are not named in a query: all there are are read, and chosen from here.
+_NAMED_KEYS = 500
 
 
-def read_series(session: Session, run: int, keys: Collection[str]) -> dict[str, Columns]:
-    """The points of each key in the order they arrived, bit for bit; unknown keys are left out."""
-    wanted = set(keys)
-    found: dict[str, list[wire.Series]] = {}
-    for batch in _batches(session, run):
-        for series in batch.series:
-            if series.key in wanted:
-                found.setdefault(series.key, []).append(series)
-    return {key: _join(pieces) for key, pieces in found.items()}
+def read_series(
+    session: Session, run: int, keys: Collection[str], window: Window = ALL
+) -> dict[str, Columns]:
+    """The points of each key in the order they arrived, bit for bit; unknown keys are left out.
+
+    The session must see one state throughout: compaction moves points from batches to blocks.
+    """
+    found: dict[str, list[Columns]] = {}
+    for key, points in _pieces(session, run, set(keys), window):
+        inside = window.cut(points)
+        if len(inside):
+            found.setdefault(key, []).append(inside)
+    return {key: Columns.join(pieces) for key, pieces in found.items()}
 
 
-def history(session: Session, run: int, key: str) -> Columns:
+def history(session: Session, run: int, key: str, window: Window = ALL) -> Columns:
     """MLflow's history of a metric: each distinct point once, by timestamp, step, value.
 
     NaN is one value, equal to itself, and stands after the numbers of its timestamp and step.
     """
-    points = read_series(session, run, (key,)).get(key, _EMPTY)
+    points = read_series(session, run, (key,), window).get(key, EMPTY)
     points = points.take(np.lexsort((points.values, points.steps, points.timestamps)))
     if len(points) < 2:
         return points
@@ -63,20 +52,25 @@ def history(session: Session, run: int, key: str) -> Columns:
     return points.take(np.flatnonzero(np.concatenate(([True], ~same))))
 
 
-_EMPTY = Columns(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
-
-
-def _batches(session: Session, run: int) -> Iterator[wire.Batch]:
-    rows = session.scalars(
-        select(MetricBatch.data).where(MetricBatch.run == run).order_by(MetricBatch.id)
-    )
-    for data in rows:
-        yield wire.decode(data)
-
-
-def _join(pieces: list[wire.Series]) -> Columns:
-    return Columns(
-        np.frombuffer(b"".join(piece.steps for piece in pieces), "<i8"),
-        np.frombuffer(b"".join(piece.timestamps for piece in pieces), "<i8"),
-        np.frombuffer(b"".join(piece.values for piece in pieces), "<f8"),
-    )
+def _pieces(
+    session: Session, run: int, keys: Collection[str], window: Window
+) -> Iterator[tuple[str, Columns]]:
+    stored = select(MetricBlock.key, MetricBlock.data).where(MetricBlock.run == run)
+    if len(keys) <= _NAMED_KEYS:
+        stored = stored.where(MetricBlock.key.in_(keys))
+    if window != ALL:
+        (low, high), (early, late) = window.steps, window.timestamps
+        stored = stored.where(
+            MetricBlock.max_step >= low,
+            MetricBlock.min_step <= high,
+            MetricBlock.max_timestamp >= early,
+            MetricBlock.min_timestamp <= late,
+        )
+    for key, data in session.execute(stored.order_by(MetricBlock.key, MetricBlock.id)):
+        if key in keys:
+            yield key, blocks.decode(data)
+    fresh = select(MetricBatch.data).where(MetricBatch.run == run).order_by(MetricBatch.id)
+    for data in session.scalars(fresh):
+        for series in wire.decode(data).series:
+            if series.key in keys:
+                yield series.key, Columns.of(series)

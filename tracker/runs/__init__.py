@@ -5,14 +5,17 @@ can be read and restored but not written. The run's name is also its tag ``mlflo
 either sets both.
 """
 
+from .heartbeat import beat, end_the_dead
 from .lifecycle import create_run, delete_run, restore_run, update_run
 from .log import delete_tag, log_batch, log_points
 from .read import get_run, search_runs
 
 __all__ = [
+    "beat",
     "create_run",
     "delete_run",
     "delete_tag",
+    "end_the_dead",
     "get_run",
     "log_batch",
     "log_points",

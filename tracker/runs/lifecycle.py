@@ -21,6 +21,7 @@ from ..db import Database, insert
 from ..experiments import find_experiment, get_or_create, require_active
 from ..models import Experiment, Run
 from ..names import random_run_name
+from .heartbeat import forget_crash
 from .log import NAME_TAG, checked_tags, set_tags
 from .read import find_active, find_run, snapshots
 
@@ -85,6 +86,8 @@ def update_run(
         run = find_active(session, run_id, change=True)
         if status is not None:
             run.status = status
+            run.alive_until = None
+            forget_crash(session, run)
         if end_time is not None:
             run.end_time = check_timestamp(end_time, "end_time")
         if run_name:

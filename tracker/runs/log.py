@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from ..db import Database, insert
 from ..metrics import append_batch, append_points
 from ..models import Param, Run, Tag
+from .heartbeat import revive_run
 from .read import find_active
 
 NAME_TAG = "mlflow.runName"
@@ -46,12 +47,22 @@ def log_batch(
         _insert_params(session, run, new_params)
         append_points(session, run.id, metrics)
         set_tags(session, run, new_tags)
+    _revive(db, run)
 
 
 def log_points(db: Database, run_id: str, data: bytes) -> tuple[int, bool]:
     """Store a binary batch (see ``podium.client.wire``); returns (points, whether it was new)."""
     with db.writing() as session:
-        return append_batch(session, find_active(session, run_id).id, data)
+        run = find_active(session, run_id)
+        stored = append_batch(session, run.id, data)
+    _revive(db, run)
+    return stored
+
+
+def _revive(db: Database, run: Run) -> None:
+    """In a transaction of its own: to raise the lock that writers share can deadlock."""
+    if run.crashed:
+        revive_run(db, run.run_id)
 
 
 def delete_tag(db: Database, run_id: str, key: str) -> None:

@@ -1,0 +1,93 @@
+"""A block: up to 65,536 points of one series, compressed column by column.
+
+    offset  size  field
+    0       4     magic "PDBK"
+    4       1     version, 1
+    5       3     codec of the steps, the timestamps, the values: 0 raw, 1 pcodec
+    8       4     count n of points, uint32
+    12      12    length in bytes of each column, three uint32
+    24      4     CRC-32 of what follows, uint32
+    28            the columns: steps int64, timestamps int64, values float64
+
+All little-endian. Codec 1 is a standalone file of pcodec (https://github.com/pcodec/pcodec); why
+it, and what it was measured against: docs/points.md.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TypeVar
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+from pcodec import ChunkConfig, standalone
+
+from .columns import Columns
+
+MAX_POINTS = 65_536
+MAGIC, VERSION = b"PDBK", 1
+RAW, PCODEC = 0, 1
+_HEADER = struct.Struct("<4s4B5I")
+_CONFIG = ChunkConfig(compression_level=8)
+
+Number = TypeVar("Number", np.int64, np.float64)
+
+
+class CorruptBlock(Exception):
+    """What the database holds is not what was stored there: a disk or a backup is broken."""
+
+
+def encode(points: Columns) -> bytes:
+    packed = [_pack(column) for column in (points.steps, points.timestamps, points.values)]
+    body = b"".join(data for _, data in packed)
+    return (
+        _HEADER.pack(
+            MAGIC,
+            VERSION,
+            *(codec for codec, _ in packed),
+            len(points),
+            *(len(data) for _, data in packed),
+            crc32(body),
+        )
+        + body
+    )
+
+
+def decode(block: bytes) -> Columns:
+    magic, version, *codecs, count, first, second, third, checksum = _HEADER.unpack_from(block)
+    body = memoryview(block)[_HEADER.size :]
+    if magic != MAGIC or version != VERSION or crc32(body) != checksum:
+        raise CorruptBlock(
+            f"A block of metrics does not match its checksum (version {version}, {count} points). "
+            "Restore the table metric_blocks from a backup."
+        )
+    at = 0
+    pieces = []
+    for length in (first, second, third):
+        pieces.append(bytes(body[at : at + length]))
+        at += length
+    return Columns(
+        _unpack(codecs[0], pieces[0], np.dtype("<i8"), np.int64),
+        _unpack(codecs[1], pieces[1], np.dtype("<i8"), np.int64),
+        _unpack(codecs[2], pieces[2], np.dtype("<f8"), np.float64),
+    )
+
+
+def _pack(column: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> tuple[int, bytes]:
+    raw = np.ascontiguousarray(column).astype(column.dtype.newbyteorder("<")).tobytes()
+    data = bytes(standalone.simple_compress(np.ascontiguousarray(column), _CONFIG))
+    # Points are kept bit for bit, also those NaNs that a codec may take for one.
+    same = len(data) < len(raw) and standalone.simple_decompress(data).tobytes() == column.tobytes()
+    return (PCODEC, data) if same else (RAW, raw)
+
+
+def _unpack(
+    codec: int, data: bytes, stored: np.dtype[Number], kind: type[Number]
+) -> npt.NDArray[Number]:
+    if codec == RAW:
+        return np.frombuffer(data, stored).astype(kind, copy=False)
+    if codec != PCODEC:
+        raise CorruptBlock(f"A block of metrics has codec {codec}. Install a newer Podium.")
+    found: npt.NDArray[Number] = standalone.simple_decompress(data)
+    return found
