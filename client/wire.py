@@ -64,8 +64,8 @@ class Batch:
         return sum(len(series) for series in self.series)
 
 
-def encode(batch: Batch) -> bytes:
-    """The batch as sent; the body is compressed when that makes it smaller."""
+def encode(batch: Batch, *, compress: bool = True) -> bytes:
+    """The batch as sent; the body is compressed, if it may be, when that makes it smaller."""
     parts = [_COUNT.pack(len(batch.series))]
     for series in batch.series:
         key = series.key.encode()
@@ -78,7 +78,7 @@ def encode(batch: Batch) -> bytes:
             series.values,
         )
     body = b"".join(parts)
-    packed = zlib.compress(body, 1)
+    packed = zlib.compress(body, 1) if compress else body
     codec = ZLIB if len(packed) < len(body) else STORED
     header = _HEADER.pack(
         MAGIC,

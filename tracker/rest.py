@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import structlog
 from flask import Flask, Response, current_app, g, jsonify, request
 from marshmallow import ValidationError
@@ -73,6 +74,14 @@ def _query(reader: Schema) -> dict[str, Any]:
 
 
 def _decode(data: bytes | str) -> Any:
+    try:
+        return orjson.loads(data)
+    except ValueError:
+        return _decode_slowly(data)
+
+
+def _decode_slowly(data: bytes | str) -> Any:
+    """What the fast parser refuses, for a reason to tell the caller; it is stricter in some."""
     try:
         return json.loads(data, parse_constant=_no_constant)
     except json.JSONDecodeError as error:

@@ -16,9 +16,17 @@ class Figures:
     """What a benchmark found, printed together at the end of the run."""
 
     def add(self, what: str, ours: float, peer: float, unit: str, *, peer_name: str) -> None:
-        ratio = peer / ours if ours else float("inf")
+        self._line(what, ours, peer, unit, peer_name, peer / ours if ours else float("inf"))
+
+    def rate(self, what: str, ours: float, peer: float, unit: str, *, peer_name: str) -> None:
+        """As :meth:`add`, of something of which more is better."""
+        self._line(what, ours, peer, unit, peer_name, ours / peer)
+
+    def _line(
+        self, what: str, ours: float, peer: float, unit: str, peer_name: str, ratio: float
+    ) -> None:
         _lines.append(
-            f"{what:<46} {ours:>10.4g} {unit:<4} {peer_name:>26} {peer:>10.4g} {unit:<4} "
+            f"{what:<46} {ours:>10.4g} {unit:<5} {peer_name:>26} {peer:>10.4g} {unit:<5} "
             f"{ratio:>9.3g} x"
         )
 
@@ -31,7 +39,7 @@ def figures() -> Figures:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None] | None:
     if _lines:
-        terminalreporter.section("figures (ours, the peer's, how many times less)")
+        terminalreporter.section("figures (ours, the peer's, how many times better)")
         for line in _lines:
             terminalreporter.write_line(line)
     return None

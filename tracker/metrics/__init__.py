@@ -5,11 +5,13 @@ from .columns import ALL, EMPTY, Columns, Window
 from .compact import compact, compact_run
 from .downsample import downsample
 from .history import history, read_series
+from .table import PointTable
 
 __all__ = [
     "ALL",
     "EMPTY",
     "Columns",
+    "PointTable",
     "Window",
     "append_batch",
     "append_points",

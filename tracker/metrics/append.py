@@ -7,51 +7,31 @@ Summary rows are written in the order of their keys, so two writers to a run can
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-import numpy as np
 from podium.client import wire
-from podium.client.entities import Metric
 from podium.client.errors import BadRequest
-from podium.client.rules import check_int64, check_key, check_timestamp
+from podium.client.rules import check_key
 from sqlalchemy import ColumnElement, and_, case, func, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from ..clock import now_ms
 from ..db import insert
 from ..models import MetricBatch, MetricSummary, MetricWriter
+from .table import PointTable
 
 _NO_WRITER = bytes(16)
 _UINT64_TO_INT64 = 2**63
-# A statement may carry 32,766 bound values in SQLite; a summary row has eleven.
-_ROWS_A_STATEMENT = 500
 
 
-def append_points(session: Session, run: int, points: Sequence[Metric]) -> None:
-    """Store points that came one by one or as JSON, through MLflow's paths."""
-    columns: dict[str, tuple[array[int], array[int], array[float]]] = {}
-    for index, point in enumerate(points):
-        if point.key not in columns:
-            check_key(point.key, f"metrics[{index}].key", kind="metric")
-            columns[point.key] = (array("q"), array("q"), array("d"))
-        steps, timestamps, values = columns[point.key]
-        steps.append(check_int64(point.step, f"metrics[{index}].step"))
-        timestamps.append(check_timestamp(point.timestamp, f"metrics[{index}].timestamp"))
-        values.append(point.value)
-    if columns:
-        series = tuple(
-            wire.Series(
-                key,
-                np.asarray(steps, "<i8").tobytes(),
-                np.asarray(timestamps, "<i8").tobytes(),
-                np.asarray(values, "<f8").tobytes(),
-            )
-            for key, (steps, timestamps, values) in columns.items()
-        )
-        batch = wire.Batch(_NO_WRITER, 0, series)
-        _store(session, run, batch, wire.encode(batch), named=False)
+def append_points(session: Session, run: int, points: PointTable) -> None:
+    """Store points that came through MLflow's paths, and were checked."""
+    if len(points):
+        batch = wire.Batch(_NO_WRITER, 0, points.series())
+        # Not compressed here: compaction does it better, and nobody waits for it.
+        _store(session, run, batch, wire.encode(batch, compress=False), points, named=False)
 
 
 def append_batch(session: Session, run: int, data: bytes) -> tuple[int, bool]:
@@ -59,16 +39,21 @@ def append_batch(session: Session, run: int, data: bytes) -> tuple[int, bool]:
     batch = wire.decode(data)
     if batch.writer == _NO_WRITER:
         raise BadRequest("Points batch: the writer id at byte 8 must not be all zero.")
+    points = PointTable.of_series(batch.series)
     for series in batch.series:
         check_key(series.key, "key", kind="metric")
         if len(series) == 0:
             raise BadRequest(f"Points batch: series {series.key!r} has no points; leave it out.")
-        if int(np.frombuffer(series.timestamps, "<i8").min()) < 0:
-            raise BadRequest(f"Points batch: series {series.key!r} has a timestamp before 1970.")
-    return batch.points, _store(session, run, batch, data, named=True)
+    early = points.columns.timestamps < 0
+    if early.any():
+        key = points.names[points.codes[early.argmax()]]
+        raise BadRequest(f"Points batch: series {key!r} has a timestamp before 1970.")
+    return batch.points, _store(session, run, batch, data, points, named=True)
 
 
-def _store(session: Session, run: int, batch: wire.Batch, data: bytes, *, named: bool) -> bool:
+def _store(
+    session: Session, run: int, batch: wire.Batch, data: bytes, points: PointTable, *, named: bool
+) -> bool:
     if not batch.series:
         return False
     # The column is signed, the sequence is not; the mapping only has to be one to one.
@@ -80,17 +65,16 @@ def _store(session: Session, run: int, batch: wire.Batch, data: bytes, *, named:
         writer=batch.writer if named else None,
         sequence=sequence if named else None,
         received=now_ms(),
-        points=batch.points,
+        points=len(points),
         data=data,
     )
     stored = session.execute(row.on_conflict_do_nothing().returning(MetricBatch.id)).first()
     if stored is None:
         return False
-    rows = [
-        {"run": run, **summarise(series)} for series in sorted(batch.series, key=lambda s: s.key)
-    ]
-    for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        session.execute(_merge(session, rows[start : start + _ROWS_A_STATEMENT]))
+    rows = [{"run": run, **each} for each in points.summaries()]
+    rows.sort(key=lambda each: str(each["key"]))
+    connection = session.connection()
+    connection.execute(_merge(connection.dialect.name), rows)
     return True
 
 
@@ -105,38 +89,10 @@ def _is_in_a_block(session: Session, run: int, writer: bytes, sequence: int) -> 
     return session.execute(known.limit(1)).first() is not None
 
 
-def summarise(series: wire.Series) -> dict[str, Any]:
-    """The summary row of these points alone, without its run."""
-    steps = np.frombuffer(series.steps, "<i8")
-    timestamps = np.frombuffer(series.timestamps, "<i8")
-    values = np.frombuffer(series.values, "<f8")
-    missing = np.isnan(values)
-    ranks = np.where(missing, 0.0, values)
-    order = np.lexsort((ranks, timestamps, steps))
-    last = int(order[-1])
-    first = int(np.lexsort((timestamps, steps))[0])
-    present = values[~missing]
-    return {
-        "key": series.key,
-        "last_value": _number(values[last]),
-        "last_step": int(steps[last]),
-        "last_timestamp": int(timestamps[last]),
-        "first_value": _number(values[first]),
-        "first_step": int(steps[first]),
-        "first_timestamp": int(timestamps[first]),
-        "min_value": float(present.min()) if present.size else None,
-        "max_value": float(present.max()) if present.size else None,
-        "points": len(values),
-    }
-
-
-def _number(value: np.float64) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-def _merge(session: Session, rows: Sequence[Mapping[str, Any]]) -> Any:
+@cache
+def _merge(dialect: str) -> Any:
     """INSERT … ON CONFLICT that merges summaries; the same text serves both databases."""
-    statement = insert(session, MetricSummary).values(list(rows))
+    statement: Any = (sqlite if dialect == "sqlite" else postgresql).insert(MetricSummary.__table__)
     old, new = MetricSummary, statement.excluded
     later = tuple_(new.last_step, new.last_timestamp, func.coalesce(new.last_value, 0.0)) >= tuple_(
         old.last_step, old.last_timestamp, func.coalesce(old.last_value, 0.0)

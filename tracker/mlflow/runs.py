@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint
 from podium.client.entities import Metric, RunStatus, ViewType
 
 from .. import runs
 from ..auth.permissions import LOG, READ, allow
+from ..metrics import PointTable
 from ..rest import arguments
 from ..schema import Choice, Int64, Items, Number, Object, Schema, Text
 from ..services import services
@@ -55,8 +58,22 @@ class LogPair(ById, Pair):
     pass
 
 
+class Points(Items):
+    """Of metrics; usually all of them are well, and then none is looked at on its own."""
+
+    def __init__(self) -> None:
+        super().__init__(Object(Point), load_default=PointTable.of_metrics([]))
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        points = PointTable.of_json(value) if isinstance(value, list) else None
+        if points is None:
+            checked: Any = super()._deserialize(value, *args, **options)
+            points = PointTable.of_metrics([Metric(**point) for point in checked])
+        return points
+
+
 class LogBatch(ById):
-    metrics = Items(Object(Point), load_default=[])
+    metrics = Points()
     params = Items(Object(Pair), load_default=[])
     tags = Items(Object(Pair), load_default=[])
 
@@ -147,7 +164,7 @@ def log_batch() -> Json:
     runs.log_batch(
         services().db,
         asked["run_id"],
-        metrics=[Metric(**point) for point in asked["metrics"]],
+        metrics=asked["metrics"],
         params=_pairs(asked["params"]),
         tags=_pairs(asked["tags"]),
     )

@@ -17,7 +17,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ..db import Database, insert
-from ..metrics import append_batch, append_points
+from ..metrics import PointTable, append_batch, append_points
 from ..models import Param, Run, Tag
 from .heartbeat import revive_run
 from .read import find_active
@@ -30,7 +30,7 @@ def log_batch(
     db: Database,
     run_id: str,
     *,
-    metrics: Sequence[Metric] = (),
+    metrics: PointTable | Sequence[Metric] = (),
     params: Sequence[tuple[str, str]] = (),
     tags: Sequence[tuple[str, str]] = (),
 ) -> None:
@@ -42,10 +42,12 @@ def log_batch(
     _check_batch_sizes(metrics, params, tags)
     new_params = _checked_params(params)
     new_tags = checked_tags(tags)
+    points = metrics if isinstance(metrics, PointTable) else PointTable.of_metrics(metrics)
+    points.check()
     with db.writing() as session:
         run = find_active(session, run_id, change=NAME_TAG in new_tags)
         _insert_params(session, run, new_params)
-        append_points(session, run.id, metrics)
+        append_points(session, run.id, points)
         set_tags(session, run, new_tags)
     _revive(db, run)
 
@@ -96,7 +98,7 @@ def set_tags(session: Session, run: Run, tags: Mapping[str, str]) -> None:
 
 
 def _check_batch_sizes(
-    metrics: Sequence[Metric],
+    metrics: PointTable | Sequence[Metric],
     params: Sequence[tuple[str, str]],
     tags: Sequence[tuple[str, str]],
 ) -> None:

@@ -14,7 +14,13 @@ from podium.client import wire
 from podium.client.entities import Metric
 from podium.client.errors import BadRequest
 from podium.tracker.db import Database
-from podium.tracker.metrics import append_batch, append_points, history, read_series
+from podium.tracker.metrics import (
+    PointTable,
+    append_batch,
+    append_points,
+    history,
+    read_series,
+)
 from podium.tracker.models import MetricSummary, Run
 from sqlalchemy import delete, select, update
 
@@ -129,7 +135,8 @@ def test_every_sequence_number_of_64_bits_is_one_of_its_own(db: Database, run: i
 def test_history_holds_each_distinct_point_once_in_order(db: Database, run: int) -> None:
     points = [(1, 20, math.nan), (0, 20, 2.0), (1, 20, math.nan), (0, 20, 2.0), (5, 10, 1.0)]
     with db.writing() as session:
-        append_points(session, run, [Metric("a", value, ts, step) for step, ts, value in points])
+        metrics = [Metric("a", value, ts, step) for step, ts, value in points]
+        append_points(session, run, PointTable.of_metrics(metrics))
         columns = history(session, run, "a")
         assert columns.timestamps.tolist() == [10, 20, 20]
         assert columns.steps.tolist() == [5, 0, 1]
@@ -140,7 +147,8 @@ def test_history_holds_each_distinct_point_once_in_order(db: Database, run: int)
 
 def test_many_keys_in_one_batch(db: Database, run: int) -> None:
     with db.writing() as session:
-        append_points(session, run, [Metric(f"layer {n}/x", n, 0) for n in range(3000)])
+        metrics = [Metric(f"layer {n}/x", n, 0) for n in range(3000)]
+        append_points(session, run, PointTable.of_metrics(metrics))
     with db.reading() as session:
         assert len(session.scalars(select(MetricSummary.key)).all()) == 3000
 
