@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from .db import Database
-from .metrics import ALL, EMPTY, Columns, Window, downsample, history, read_series
+from .metrics import ALL, EMPTY, Columns, Window, downsample, history, read_runs
 from .models import MetricSummary, Run
 from .runs.read import find_run
 
@@ -139,7 +139,9 @@ def charts(
             if each.received != received.get((each.run_id, each.key), 0):
                 stale.setdefault(each.run_id, set()).add(each.key)
         rows = session.execute(select(Run.run_id, Run.id).where(Run.run_id.in_(stale)))
-        found = {run_id: read_series(session, row, stale[run_id], window) for run_id, row in rows}
+        ids = {row: run_id for run_id, row in rows}
+        read = read_runs(session, {row: stale[run_id] for row, run_id in ids.items()}, window)
+        found = {ids[row]: columns for row, columns in read.items()}
     return [_drawn(each, received.get((each.run_id, each.key), 0), found, width) for each in wanted]
 
 

@@ -16,19 +16,17 @@ class Figures:
     """What a benchmark found, printed together at the end of the run."""
 
     def add(self, what: str, ours: float, peer: float, unit: str, *, peer_name: str) -> None:
-        self._line(what, ours, peer, unit, peer_name, peer / ours if ours else float("inf"))
+        _line(what, (ours, peer), unit, peer_name, peer / ours if ours else float("inf"))
 
     def rate(self, what: str, ours: float, peer: float, unit: str, *, peer_name: str) -> None:
         """As :meth:`add`, of something of which more is better."""
-        self._line(what, ours, peer, unit, peer_name, ours / peer)
+        _line(what, (ours, peer), unit, peer_name, ours / peer)
 
-    def _line(
-        self, what: str, ours: float, peer: float, unit: str, peer_name: str, ratio: float
-    ) -> None:
-        _lines.append(
-            f"{what:<46} {ours:>10.4g} {unit:<5} {peer_name:>26} {peer:>10.4g} {unit:<5} "
-            f"{ratio:>9.3g} x"
-        )
+
+def _line(what: str, found: tuple[float, float], unit: str, peer_name: str, ratio: float) -> None:
+    ours, peer = found
+    both = f"{ours:>10.4g} {unit:<5} {peer_name:>26} {peer:>10.4g} {unit:<5}"
+    _lines.append(f"{what:<46} {both} {ratio:>9.3g} x")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
@@ -42,7 +42,8 @@ def connect(url: str) -> HTTPConnection:
 
 def new_run(url: str) -> str:
     body = json.dumps({"experiment_id": "0", "start_time": START, "tags": []}).encode()
-    run = post(connect(url), f"{_MLFLOW}runs/create", body)["run"]
+    with closing(connect(url)) as connection:
+        run = post(connection, f"{_MLFLOW}runs/create", body)["run"]
     return str(run["info"]["run_id"])
 
 
@@ -78,18 +79,33 @@ def native_batches(count: int, size: int, *, first: int = 0, key: str = "loss") 
 
 
 def send_json(url: str, pid: int, bodies: Sequence[bytes], *, points: int, threads: int) -> Rate:
-    return _send(url, pid, f"{_MLFLOW}runs/log-batch", "application/json", bodies, points, threads)
+    return _send(
+        url,
+        pid,
+        f"{_MLFLOW}runs/log-batch",
+        "application/json",
+        bodies,
+        points=points,
+        threads=threads,
+    )
 
 
 def send_native(
     url: str, pid: int, run_id: str, bodies: Sequence[bytes], *, points: int, threads: int = 1
 ) -> Rate:
     path = f"/api/v1/runs/{run_id}/points"
-    return _send(url, pid, path, POINTS_TYPE, bodies, points, threads)
+    return _send(url, pid, path, POINTS_TYPE, bodies, points=points, threads=threads)
 
 
 def _send(
-    url: str, pid: int, path: str, kind: str, bodies: Sequence[bytes], points: int, threads: int
+    url: str,
+    pid: int,
+    path: str,
+    kind: str,
+    bodies: Sequence[bytes],
+    *,
+    points: int,
+    threads: int,
 ) -> Rate:
     def work(number: int) -> None:
         connection = connect(url)

@@ -8,6 +8,7 @@ import sqlite3
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -128,9 +129,9 @@ def test_charts(figures: Figures, tmp_path: Path) -> None:
         path += "&metric_key=loss&max_results=1500"
 
         def draw() -> None:
-            connection = load.connect(peer.url)
-            connection.request("GET", path)
-            assert connection.getresponse().read()
+            with closing(load.connect(peer.url)) as connection:
+                connection.request("GET", path)
+                assert connection.getresponse().read()
 
         theirs = _median_ms(draw)
     peer_name = f"mlflow, 1 x {_PEER_BATCHES}k points"
@@ -179,7 +180,8 @@ def _compact_all(url: str) -> None:
 
 def _chart(server: PodiumServer, runs: list[str], width: int) -> None:
     asked = {"series": [{"run_id": run, "key": "loss"} for run in runs], "width": width}
-    load.post(load.connect(server.url), "/api/v1/charts", json.dumps(asked).encode())
+    with closing(load.connect(server.url)) as connection:
+        load.post(connection, "/api/v1/charts", json.dumps(asked).encode())
 
 
 def _search(url: str) -> None:
@@ -190,7 +192,8 @@ def _search(url: str) -> None:
         "max_results": 50,
     }
     body = json.dumps(asked).encode()
-    found = load.post(load.connect(url), "/api/2.0/mlflow/runs/search", body)
+    with closing(load.connect(url)) as connection:
+        found = load.post(connection, "/api/2.0/mlflow/runs/search", body)
     assert len(found["runs"]) == 50
 
 

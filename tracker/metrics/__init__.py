@@ -4,7 +4,7 @@ from .append import append_batch, append_points
 from .columns import ALL, EMPTY, Columns, Window
 from .compact import compact, compact_run
 from .downsample import downsample
-from .history import history, read_series
+from .history import history, read_runs, read_series
 from .table import PointTable
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "compact_run",
     "downsample",
     "history",
+    "read_runs",
     "read_series",
 ]

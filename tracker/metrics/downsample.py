@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .columns import Columns
+from .columns import Columns, Integers
 
 Flags = npt.NDArray[np.bool_]
 
@@ -23,29 +23,33 @@ def downsample(points: Columns, width: int) -> Columns:
         points = points.take(np.argsort(points.steps, kind="stable"))
     if len(points) <= 2 * width:
         return points
-    # In float64, since the span of two int64 may not fit in one.
-    offsets = points.steps.astype(np.float64) - np.float64(points.steps[0])
-    span = offsets[-1] or 1.0
-    buckets = np.minimum((offsets / span * width).astype(np.int64), width - 1)
-    starts = np.flatnonzero(np.concatenate(([True], buckets[1:] != buckets[:-1])))
+    starts = _bucket_starts(points.steps, width)
     values = points.values
     missing = np.isnan(values)
-    keep = np.zeros(len(points), dtype=bool)
-    keep[[0, -1]] = True
-    sizes = np.diff(np.append(starts, len(points)))
+    gaps = bool(missing.any())
+    kept = [np.array([0, len(points) - 1])]
     for fill, extreme in ((np.inf, np.minimum), (-np.inf, np.maximum)):
-        filled = np.where(missing, fill, values)
-        keep |= _first_of_each(
-            (filled == np.repeat(extreme.reduceat(filled, starts), sizes)) & ~missing, starts
-        )
-    keep |= _first_of_each(missing, starts)
-    return points.take(np.flatnonzero(keep))
+        filled = np.where(missing, fill, values) if gaps else values
+        best = np.repeat(extreme.reduceat(filled, starts), np.diff(np.append(starts, len(values))))
+        hits = (filled == best) & ~missing if gaps else filled == best
+        kept.append(_first_of_each(hits, starts))
+    if gaps:
+        kept.append(_first_of_each(missing, starts))
+    return points.take(np.unique(np.concatenate(kept)))
 
 
-def _first_of_each(hits: Flags, starts: npt.NDArray[np.intp]) -> Flags:
+def _bucket_starts(steps: Integers, width: int) -> npt.NDArray[np.intp]:
+    """Where the buckets begin that hold a point."""
+    # In float64, since the span of two int64 may not fit in one.
+    offsets = steps.astype(np.float64) - np.float64(steps[0])
+    edges = (offsets[-1] or 1.0) * (np.arange(width) / width)
+    starts = np.unique(np.searchsorted(offsets, edges))
+    return starts[starts < len(steps)]
+
+
+def _first_of_each(hits: Flags, starts: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     """Of the hits in each bucket, the first alone."""
-    seen = np.cumsum(hits)
-    before = np.concatenate(([0], seen[starts[1:] - 1]))
-    sizes = np.diff(np.append(starts, len(hits)))
-    first: Flags = hits & (seen - np.repeat(before, sizes) == 1)
-    return first
+    found = np.flatnonzero(hits)
+    nearest = np.searchsorted(found, starts)
+    # Several buckets without a hit have the same next one, which is another bucket's first.
+    return np.unique(found[nearest[nearest < len(found)]])

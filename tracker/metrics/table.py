@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from podium.client import wire
 from podium.client.entities import Metric
-from podium.client.errors import BadRequest
-from podium.client.rules import check_key
+from podium.client.rules import check_int64, check_key, check_timestamp
 
 from .columns import EMPTY, Columns
 
@@ -32,10 +31,17 @@ class PointTable:
 
     @classmethod
     def of_metrics(cls, metrics: Sequence[Metric]) -> PointTable:
+        """Raises :class:`BadRequest` that names the first step or time of more than 64 bits."""
         return cls._of(
             [metric.key for metric in metrics],
-            [metric.step for metric in metrics],
-            [metric.timestamp for metric in metrics],
+            [
+                check_int64(metric.step, f"metrics[{index}].step")
+                for index, metric in enumerate(metrics)
+            ],
+            [
+                check_timestamp(metric.timestamp, f"metrics[{index}].timestamp")
+                for index, metric in enumerate(metrics)
+            ],
             [metric.value for metric in metrics],
         )
 
@@ -94,11 +100,7 @@ class PointTable:
         early = self.columns.timestamps < 0
         if early.any():
             index = int(np.argmax(early))
-            raise BadRequest(
-                f"Invalid value {self.columns.timestamps[index]} for parameter "
-                f"'metrics[{index}].timestamp' supplied: it must be milliseconds since 1970, and "
-                "so not negative."
-            )
+            check_timestamp(int(self.columns.timestamps[index]), f"metrics[{index}].timestamp")
 
     def series(self) -> tuple[wire.Series, ...]:
         """By key, the points of each in their order."""

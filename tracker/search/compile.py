@@ -34,6 +34,15 @@ _MEMBERSHIP = (Operator.IN, Operator.NOT_IN)
 _PATTERNS = (Operator.LIKE, Operator.NOT_LIKE, Operator.ILIKE, Operator.NOT_ILIKE)
 _RANGES = (Operator.BETWEEN, Operator.NOT_BETWEEN)
 _NUMERIC = (*_COMPARE, *_MEMBERSHIP, *_RANGES)
+_FOR_NUMBERS = (
+    Operator.EQUAL,
+    Operator.LESS,
+    Operator.AT_MOST,
+    Operator.GREATER,
+    Operator.AT_LEAST,
+    Operator.IN,
+    Operator.BETWEEN,
+)
 _ALLOWED: dict[Kind, tuple[Operator, ...]] = {
     Kind.TEXT: (Operator.EQUAL, Operator.NOT_EQUAL, *_MEMBERSHIP, *_PATTERNS),
     Kind.IDENTIFIER: (Operator.EQUAL, Operator.NOT_EQUAL, *_MEMBERSHIP),
@@ -62,6 +71,24 @@ def compile_clause(clause: Clause | None, entity: Entity) -> ColumnElement[bool]
             return not_(compile_clause(inner, entity))
         case Comparison():
             return _comparison(clause, entity)
+
+
+def conditions_on(clause: Clause | None, entity: Entity, field: Field) -> list[ColumnElement[bool]]:
+    """What the filter asks of a metric in any case, of the column that ``field`` holds it in.
+
+    Comparisons that NaN can meet are left out.
+    """
+    parts = clause.clauses if isinstance(clause, And) else (clause,)
+    found = []
+    for part in parts:
+        if isinstance(part, Comparison) and part.operator in _FOR_NUMBERS:
+            asked = entity.find(part.key)
+            if asked.table is field.table and (asked.name, asked.column.key) == (
+                field.name,
+                field.column.key,
+            ):
+                found.append(_predicate(field, part))
+    return found
 
 
 def _comparison(clause: Comparison, entity: Entity) -> ColumnElement[bool]:

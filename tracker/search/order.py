@@ -8,7 +8,8 @@ either and does not change with the system's locale.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from podium.client.errors import BadRequest
@@ -36,11 +37,17 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """What a SELECT needs to come out in order; ``terms`` is the same order as text."""
+    """What a SELECT needs to come out in order; ``terms`` is the same order as text.
+
+    Where the first term is a metric, ``lead`` is it, and ``numbers_first`` the order of the rows
+    that have a number there, which come before all others: an index holds them in it.
+    """
 
     joins: tuple[Join, ...]
     order_by: tuple[ColumnElement[Any], ...]
     terms: tuple[str, ...]
+    lead: Field | None = None
+    numbers_first: tuple[ColumnElement[Any], ...] = ()
 
 
 def compile_order(order_by: Sequence[str], entity: Entity) -> Ordering:
@@ -66,11 +73,18 @@ def compile_order(order_by: Sequence[str], entity: Entity) -> Ordering:
         field = entity.find(term.key)
         chosen.setdefault(_identity(field), (term, field))
     joins: list[Join] = []
-    expressions: list[ColumnElement[Any]] = []
-    for term, field in chosen.values():
-        expressions += _expressions(term, field, entity, joins)
+    expressions = [_expressions(*each, entity, joins) for each in chosen.values()]
+    first = next(field for _, field in chosen.values())
+    lead, numbers_first = None, expressions
+    if first.kind is Kind.METRIC:
+        lead = replace(first, column=getattr(joins[0].table, first.column.key))
+        numbers_first = [expressions[0][-1:], *expressions[1:]]
     return Ordering(
-        tuple(joins), tuple(expressions), tuple(str(term) for term, _ in chosen.values())
+        tuple(joins),
+        tuple(chain.from_iterable(expressions)),
+        tuple(str(term) for term, _ in chosen.values()),
+        lead,
+        tuple(chain.from_iterable(numbers_first)),
     )
 
 

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from podium.client.errors import BadRequest
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy.orm import Session
 
-from .compile import compile_clause
-from .entity import Entity
-from .order import compile_order
+from .compile import compile_clause, conditions_on
+from .entity import Entity, Field
+from .order import Ordering, compile_order
 from .parse import parse_filter
 
 Row = TypeVar("Row")
@@ -48,13 +48,40 @@ def search_page(
     query = json.dumps([entity.name, str(clause), ordering.terms, [str(each) for each in scope]])
     offset = _open(page_token, query) if page_token else 0
     statement = statement.where(compile_clause(clause, entity))
-    for join in ordering.joins:
-        statement = statement.outerjoin(join.table, join.on)
-    statement = statement.order_by(*ordering.order_by).limit(max_results + 1).offset(offset)
-    rows: list[Any] = list(session.scalars(statement))
+    statement = statement.limit(max_results + 1).offset(offset)
+    rows: list[Any] | None = None
+    if ordering.lead is not None:
+        conditions = conditions_on(clause, entity, ordering.lead)
+        rows = list(session.scalars(_with_numbers(statement, ordering, ordering.lead, conditions)))
+        # What the filter asks of this metric only rows with a number have: then these are all.
+        if len(rows) <= max_results and not conditions:
+            rows = None
+    if rows is None:
+        for join in ordering.joins:
+            statement = statement.outerjoin(join.table, join.on)
+        rows = list(session.scalars(statement.order_by(*ordering.order_by)))
     if len(rows) <= max_results:
         return rows, None
     return rows[:max_results], _seal(offset + max_results, query)
+
+
+def _with_numbers(
+    statement: Select[Row],
+    ordering: Ordering,
+    lead: Field,
+    conditions: Sequence[ColumnElement[bool]],
+) -> Select[Row]:
+    """The rows with a number in the metric that they are sorted by.
+
+    Those come before all others, and an index has them in order: when they fill the page, that of a
+    hundred thousand runs is read as fast as that of a hundred.
+    """
+    first, *others = ordering.joins
+    statement = statement.join(first.table, first.on)
+    statement = statement.where(lead.column.is_not(None), *conditions)
+    for join in others:
+        statement = statement.outerjoin(join.table, join.on)
+    return statement.order_by(*ordering.numbers_first)
 
 
 def _seal(offset: int, query: str) -> str:
