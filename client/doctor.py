@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -44,7 +45,8 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("server", False, f"none is named. {HOW_TO_NAME_A_SERVER}")
         return
     yield _proxy(config.tracking_uri)
-    yield from _server(Transport(config.tracking_uri, config.token), config)
+    with closing(Transport(config.tracking_uri, config.token)) as transport:
+        yield from _server(transport, config)
 
 
 def _spool(config: Config) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,34 @@ def test_a_training_outlives_two_deaths_of_the_server(tmp_path: Path) -> None:
         listed = _call(server, "artifacts/list", run_id=output.strip())
     assert [each["path"] for each in listed["files"]] == ["result.txt"]
     assert "Traceback" not in errors
+
+
+def test_a_training_that_is_killed_is_seen_to_have_crashed(tmp_path: Path) -> None:
+    """And revives when the next process of the machine sends what it left."""
+    with podium_up(tmp_path / "data") as server:
+        spool = str(tmp_path / "spool")
+        training = _train(server.url, PODIUM_HEARTBEAT="1", PODIUM_SPOOL=spool)
+        assert training.stdout is not None
+        assert training.stdout.readline() == "flushed True\n"
+        time.sleep(1.5)  # a beat
+        training.kill()
+        training.communicate()
+        deadline = time.monotonic() + 30
+        while _search(server)[0]["info"]["status"] == "RUNNING":
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        [run] = _search(server)
+        assert run["info"]["status"] == "FAILED"
+        tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+        assert "no sign of life since" in tags["podium.crashed"]
+        before = len(_steps(server))
+        command = [sys.executable, "-m", "podium.registry.cli", "sync"]
+        environ = {**environment(), "PODIUM_TRACKING_URI": server.url, "PODIUM_SPOOL": spool}
+        subprocess.run(command, env=environ, check=True, stdout=subprocess.DEVNULL)
+        steps = _steps(server)
+        assert steps == list(range(len(steps)))
+        if len(steps) > before:
+            assert _search(server)[0]["info"]["status"] == "RUNNING"
 
 
 def test_a_training_without_a_server_ends_as_if_nothing_were_wrong(tmp_path: Path) -> None:
