@@ -7,7 +7,7 @@ SOURCES := $(shell find client tracker registry -type f -not -path '*/node_modul
              -not -path '*/static/*' -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test check pytest bench dev browser screenshots clean
+.PHONY: help demo demo-stop test check pytest bench growth dev browser screenshots clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -34,6 +34,9 @@ pytest: $(VENV)/.dev
 bench: $(VENV)/.dev ## measure, beside a peer in the same run
 	$(BIN)/pytest --override-ini "addopts=--import-mode=importlib" -q tests/bench
 
+growth: $(VENV)/.dev ## measure ingest up to 100M points, and draw docs/ingest.svg
+	$(BIN)/pytest --override-ini "addopts=--import-mode=importlib" -q tests/bench/growth.py
+
 dev: $(VENV)/.venv ## install so that edits take effect at once (again after adding a file)
 	$(BIN)/pip install --quiet --editable '.[dev]' --config-settings editable_mode=strict
 	rm -f $(VENV)/.dev $(VENV)/.demo
@@ -56,7 +59,10 @@ $(VENV)/.demo: $(VENV)/.venv pyproject.toml $(SOURCES)
 	$(BIN)/pip install --quiet '.[demo]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.venv pyproject.toml $(SOURCES)
+$(VENV)/.growth: $(VENV)/.dev ## measure ingest up to 100M points, and draw docs/ingest.svg
+	$(BIN)/pytest --override-ini "addopts=--import-mode=importlib" -q tests/bench/growth.py
+
+dev: $(VENV)/.venv pyproject.toml $(SOURCES)
 	$(BIN)/pip install --quiet '.[dev]'
 	@touch $@ $(VENV)/.demo
 

@@ -46,7 +46,10 @@ class Database:
         self.url = parsed.render_as_string(hide_password=True)
         self.dialect = parsed.get_backend_name()
         if self.dialect == "sqlite":
-            self.engine = create_engine(parsed, pool_size=pool_size, max_overflow=0)
+            # The connection used last has its pages in its cache.
+            self.engine = create_engine(
+                parsed, pool_size=pool_size, max_overflow=0, pool_use_lifo=True
+            )
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:

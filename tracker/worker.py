@@ -35,7 +35,7 @@ def jobs(db: Database, store: ArtifactStore) -> tuple[Job, ...]:
     """Everything there is to do, each with its own pace."""
     return (
         Job("end runs whose heart has stopped", 5, partial(end_the_dead, db)),
-        Job("compact metrics", 30, partial(compact, db)),
+        Job("compact metrics", 5, partial(compact, db)),
         Job("sweep unfinished uploads", 3600, store.sweep),
         Job("refresh planner statistics", 3600, db.optimize),
     )

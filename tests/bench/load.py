@@ -29,11 +29,18 @@ class Rate:
 
 
 def post(connection: HTTPConnection, path: str, body: bytes, kind: str = "application/json") -> Any:
+    return json.loads(send(connection, path, body, kind))
+
+
+def send(
+    connection: HTTPConnection, path: str, body: bytes, kind: str = "application/json"
+) -> bytes:
+    """The answer as it comes: to read it costs the caller, not the server."""
     connection.request("POST", path, body, {"Content-Type": kind})
     answer = connection.getresponse()
     data = answer.read()
     assert answer.status == 200, (answer.status, data[:300])
-    return json.loads(data)
+    return data
 
 
 def connect(url: str) -> HTTPConnection:

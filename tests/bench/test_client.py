@@ -46,6 +46,31 @@ def test_log_metric(figures: Figures, tmp_path: Path) -> None:
     )
 
 
+def test_memory_of_ten_million_points(figures: Figures, tmp_path: Path) -> None:
+    """While the server keeps up: the spool's pages are let go of as they are sent."""
+    with podium_up(tmp_path / "podium") as server:
+        grown, raw = map(float, _python(_MEMORY.format(url=server.url)).split()[-2:])
+    figures.add("memory grown by 10M points", grown, raw, "MB", peer_name="the points, raw")
+
+
+_MEMORY = """
+import resource
+from podium import client
+client.configure({url!r}, finish_timeout=300)
+run = client.start_run()
+def resident():
+    with open("/proc/self/status") as status:
+        [line] = [each for each in status if each.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024
+run.log_metric("loss", 0.5, 0)
+before = most = resident()
+for step in range(10_000_000):
+    run.log_metric("loss", 0.5, step)
+    if step % 250_000 == 0:
+        most = max(most, resident())
+assert run.flush()
+print(most - before, 10_000_000 * 24 / 1e6)
+"""
 _OURS = """
 from podium import client
 client.configure({url!r})

@@ -181,7 +181,7 @@ def _compact_all(url: str) -> None:
 def _chart(server: PodiumServer, runs: list[str], width: int) -> None:
     asked = {"series": [{"run_id": run, "key": "loss"} for run in runs], "width": width}
     with closing(load.connect(server.url)) as connection:
-        load.post(connection, "/api/v1/charts", json.dumps(asked).encode())
+        assert load.send(connection, "/api/v1/charts", json.dumps(asked).encode())
 
 
 def _search(url: str) -> None:

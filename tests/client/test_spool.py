@@ -362,6 +362,37 @@ def test_a_full_disk_costs_a_warning_and_no_point_while_the_server_answers(
     assert "No space left on device" in caplog.text
 
 
+def test_a_disk_that_fills_up_in_the_middle(
+    server: ScriptedServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """A real one, of 600 kB: what was mapped before is not touched by it, no signal ends us."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs to mount a small tmpfs: run the tests as root (sudo make test)")
+    try:
+        session.end()
+        monkeypatch.setenv("PODIUM_SPOOL", str(disk))
+        client.configure(server.url, finish_timeout=20)
+        server.script = lambda *_request: refuses(503)
+        run = client.start_run()
+        for step in range(100_000):
+            run.log_metric("loss", 0.5, step)
+        run.log_param("lr", 0.1)
+        server.script = lambda *_request: None
+        run.end()
+        session.current().close()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+    assert server.state.steps(run.run_id, "loss") == list(range(100_000))
+    assert server.state.runs[run.run_id]["params"] == {"lr": "0.1"}
+    assert caplog.text.count("No space left on device") == 1
+
+
 def _no_space(*_: object) -> None:
     raise OSError(28, os.strerror(28))
 

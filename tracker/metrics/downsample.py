@@ -27,15 +27,16 @@ def downsample(points: Columns, width: int) -> Columns:
     values = points.values
     missing = np.isnan(values)
     gaps = bool(missing.any())
-    kept = [np.array([0, len(points) - 1])]
+    keep = np.zeros(len(points), dtype=bool)
+    keep[[0, -1]] = True
     for fill, extreme in ((np.inf, np.minimum), (-np.inf, np.maximum)):
         filled = np.where(missing, fill, values) if gaps else values
         best = np.repeat(extreme.reduceat(filled, starts), np.diff(np.append(starts, len(values))))
         hits = (filled == best) & ~missing if gaps else filled == best
-        kept.append(_first_of_each(hits, starts))
+        keep[_first_of_each(hits, starts)] = True
     if gaps:
-        kept.append(_first_of_each(missing, starts))
-    return points.take(np.unique(np.concatenate(kept)))
+        keep[_first_of_each(missing, starts)] = True
+    return points.take(np.flatnonzero(keep))
 
 
 def _bucket_starts(steps: Integers, width: int) -> npt.NDArray[np.intp]:
@@ -43,13 +44,14 @@ def _bucket_starts(steps: Integers, width: int) -> npt.NDArray[np.intp]:
     # In float64, since the span of two int64 may not fit in one.
     offsets = steps.astype(np.float64) - np.float64(steps[0])
     edges = (offsets[-1] or 1.0) * (np.arange(width) / width)
-    starts = np.unique(np.searchsorted(offsets, edges))
-    return starts[starts < len(steps)]
+    starts = np.searchsorted(offsets, edges)
+    starts = starts[starts < len(steps)]
+    return starts[np.concatenate(([True], starts[1:] != starts[:-1]))]
 
 
 def _first_of_each(hits: Flags, starts: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     """Of the hits in each bucket, the first alone."""
     found = np.flatnonzero(hits)
+    # For a bucket without a hit this is the next one's first, or none.
     nearest = np.searchsorted(found, starts)
-    # Several buckets without a hit have the same next one, which is another bucket's first.
-    return np.unique(found[nearest[nearest < len(found)]])
+    return found[nearest[nearest < len(found)]]
