@@ -53,6 +53,7 @@ class Backlog:
         self._written = 0  # the number of the one that is being written; 0: none
         self._stored: dict[int, Stored] = {}  # all there are
         self._queue: deque[Stored] = deque()  # those not read to their end
+        self._passed = 0  # the number of the last that was
         self._at = 0  # the slot of the first in the queue to be read next
         self._until = 0  # where it will be when what is sealed was acknowledged
         self._limit = 0  # the segment to which peek may go
@@ -61,6 +62,7 @@ class Backlog:
         self._hole = (0, 0, 0.0)
         self._sealed: deque[Parcel] = deque()
         self._read: list[int] = []  # the entries of what is sealed
+        self._unsaved = False  # whether the cursor on disk lags behind
 
     @property
     def waiting(self) -> bool:
@@ -91,7 +93,7 @@ class Backlog:
     @property
     def torn(self) -> int:
         """How many records the death of the writer has cut off, of those read so far."""
-        return self._torn + sum(stored.torn for stored in self._stored.values())
+        return self._torn + sum(stored.torn for stored in tuple(self._stored.values()))
 
     @property
     def path(self) -> Path | None:
@@ -111,19 +113,20 @@ class Backlog:
         """The parcel to send next."""
         while not self._sealed:
             if not (self._read_on() or self._read_late() or self._read_overflow()):
+                if self._unsaved:  # lest another process send again what is there
+                    self._save_cursor()
                 return None
         return self._sealed[0]
 
     def acknowledge(self) -> None:
         """The parcel shown last is on the server, or never will be."""
-        parcel = self._sealed.popleft()
+        self._sealed.popleft()
         if not self._sealed:
             for number in self._read:
                 self._entries.pop(number, None)
             self._at, self._read = self._until, []
             self._tidy()
-            if not isinstance(parcel, Points):
-                self._save_cursor()  # lest a tag that another changes be set back by a resend
+            self._unsaved = True
 
     def replace(self, parcels: Sequence[Parcel]) -> None:
         """Put these in the place of the parcel shown last."""
@@ -163,6 +166,7 @@ class Backlog:
                     return True
             elif at == stored.slots:
                 self._queue.popleft()
+                self._passed = stored.number
                 self._at = self._until = 0
                 self._tidy()
             elif stored.dead:
@@ -201,9 +205,11 @@ class Backlog:
 
     def _tidy(self) -> None:
         """Remove segments of which everything was acknowledged."""
-        kept = {stored.number for stored in self._queue}
-        kept |= {stored.number for stored, _ in self._late}  # somebody may still write there
-        for number in [each for each in self._stored if each not in kept]:
+        late = {stored.number for stored, _ in self._late}  # somebody may still write there
+        # Not those that are not in the queue: one that is just being made is not there yet.
+        for number in [each for each in tuple(self._stored) if each <= self._passed]:
+            if number in late:
+                continue
             stored = self._stored.pop(number)
             self._torn += stored.torn
             stored.discard()
@@ -262,9 +268,11 @@ class Backlog:
 
     def _save_cursor(self, sealed: Sequence[Parcel] | None = None) -> None:
         """Note what is acknowledged, and under which numbers what is not is sent next."""
+        self._unsaved = False
         if self._journal is None:
             return
-        first = self._queue[0].number if self._queue else self._number + 1
+        # Not the newest number: a thread may be making that segment now.
+        first = self._queue[0].number if self._queue else self._passed + 1
         named = [each for each in sealed or self._sealed if isinstance(each, Points)]
         try:
             self._journal.save_cursor(
@@ -305,6 +313,7 @@ class Backlog:
     def _find_segments(self, journal: Journal) -> None:
         cursor = journal.cursor()
         first = cursor.get("segment", 0)
+        self._passed = first - 1
         for path in journal.segment_paths():
             stored = Stored(int(path.stem), path.stat().st_size // SLOT, path, dead=True)
             self._stored[stored.number] = stored

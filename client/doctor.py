@@ -55,7 +55,7 @@ def _spool(config: Config) -> Iterator[Finding]:
     try:
         root.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=root.path) as probe:
-            Journal.create(Root(Path(probe), 0), "probe", bytes(16)).remove()
+            Journal.create(Root(Path(probe), 0), "probe", bytes(16), {}).remove()
     except OSError as error:
         yield Finding("spool", False, f"{root.path} cannot be used: {error}. {fix}")
         return

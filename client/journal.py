@@ -14,6 +14,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import struct
 import time
 from collections.abc import Iterator, Mapping
@@ -30,7 +31,7 @@ except ImportError:  # Windows
 VERSION = 1
 _FRAME = struct.Struct("<II")
 _MEASURE_SECONDS = 10.0
-_ABANDONED_SECONDS = 3600.0
+UNBORN = ".new-"  # the name of a folder that is being made begins with it
 
 Entry = Mapping[str, Any]
 
@@ -69,20 +70,26 @@ class Journal:
         Journal._held.add(path)
 
     @classmethod
-    def create(cls, root: Root, run_id: str, writer: bytes) -> Journal:
-        """Raises :class:`OSError` where the folder cannot be written."""
+    def create(cls, root: Root, run_id: str, writer: bytes, head: Entry) -> Journal:
+        """With its first entry. Raises :class:`OSError` where the folder cannot be written."""
         if fcntl is None:
             raise OSError("this system has no file locks of the kind it needs")
         path = root.path / run_id / writer.hex()
-        path.mkdir(parents=True, mode=0o700)
+        # Under another name until it is locked: nobody may take a living writer for a dead one.
+        unborn = path.with_name(UNBORN + path.name)
+        unborn.mkdir(parents=True, mode=0o700)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        handle = os.open(path / "journal", flags, 0o600)
+        handle = os.open(unborn / "journal", flags, 0o600)
+        journal = cls(root, path, handle)
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            journal.append(head)
+            unborn.rename(path)
         except OSError:
-            os.close(handle)
+            journal.release()
+            shutil.rmtree(unborn, ignore_errors=True)
             raise
-        return cls(root, path, handle)
+        return journal
 
     @classmethod
     def take_over(cls, root: Root, path: Path) -> Journal | None:
@@ -156,12 +163,6 @@ class Journal:
 
     def segment_paths(self) -> list[Path]:
         return sorted(self.path.glob("*.seg"))
-
-    def is_abandoned(self) -> bool:
-        """Whether it never got an entry, and never will."""
-        if os.fstat(self._handle).st_size:
-            return False
-        return time.time() - os.fstat(self._handle).st_mtime > _ABANDONED_SECONDS
 
     def remove(self) -> None:
         """Everything was sent. The journal goes last: without it nothing here could be read."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from .backlog import Backlog
-from .journal import Journal, Root
+from .journal import UNBORN, Journal, Root
+
+# Its maker died before it had written anything.
+_STILLBORN_SECONDS = 3600.0
 
 
 def take_over(root: Root, wanted: str | None, *, run_id: str | None = None) -> Iterator[Backlog]:
@@ -23,9 +28,7 @@ def take_over(root: Root, wanted: str | None, *, run_id: str | None = None) -> I
             found = Backlog.take_over(journal)
         except (OSError, ValueError, KeyError, TypeError):  # somebody has written into it
             found = None
-        if found is None:
-            _let_go(journal)
-        elif wanted is not None and found.server not in (None, wanted):
+        if found is None or (wanted is not None and found.server not in (None, wanted)):
             journal.release()
         elif found.waiting:
             yield found
@@ -37,13 +40,9 @@ def folders(root: Root, run_id: str | None = None) -> list[Path]:
     """Of all writers, dead or alive."""
     found: list[Path] = []
     with contextlib.suppress(OSError):
-        found += root.path.glob(f"{run_id or '*'}/*")
+        for path in root.path.glob(f"{run_id or '*'}/*"):
+            if not path.name.startswith(UNBORN):
+                found.append(path)
+            elif time.time() - path.stat().st_mtime > _STILLBORN_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
     return sorted(found)
-
-
-def _let_go(journal: Journal) -> None:
-    with contextlib.suppress(OSError):
-        if journal.is_abandoned():
-            journal.remove()
-            return
-    journal.release()

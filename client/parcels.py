@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypeAlias
 
 
@@ -53,7 +52,7 @@ class Items:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Points:
     """A batch of points: the slots from ``start`` to ``stop`` of one segment, under one number.
 
@@ -70,11 +69,16 @@ class Points:
     """Reads the slots: a batch that waits costs no memory."""
     halve: Callable[[Points], Sequence[Points]]
     """Gives its slots to two others, on disk as well."""
+    _body: bytes | None = None
 
-    @cached_property
+    @property
     def body(self) -> bytes:
         """The request's body, in the format of :mod:`wire`."""
-        return self.encode(self)
+        # No cached_property: before Python 3.12 it holds a lock, and a fork in another thread at
+        # that moment would leave it locked in the child for ever.
+        if self._body is None:
+            self._body = self.encode(self)
+        return self._body
 
     def split(self) -> Sequence[Parcel]:
         """Two halves under new numbers, for a server that found the whole too large."""

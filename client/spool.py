@@ -123,17 +123,14 @@ class Spool(Backlog):
 
     def _new_file(self, root: Root, slots: int) -> Segment:
         if self._journal is None:
-            journal = Journal.create(root, self.run_id, self._writer)
-            journal.append(
-                {
-                    "podium spool": VERSION,
-                    "run_id": self.run_id,
-                    "writer": self._writer.hex(),
-                    "server": self.server,
-                    "byte order": sys.byteorder,
-                }
-            )
-            self._journal = journal
+            head = {
+                "podium spool": VERSION,
+                "run_id": self.run_id,
+                "writer": self._writer.hex(),
+                "server": self.server,
+                "byte order": sys.byteorder,
+            }
+            self._journal = Journal.create(root, self.run_id, self._writer, head)
             for number, name in self._names.items():
                 self._note({"key": number, "name": name})
             for number, record in self._entries.items():

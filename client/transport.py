@@ -19,7 +19,6 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from selectors import EVENT_READ, DefaultSelector
 from threading import Lock
@@ -65,6 +64,7 @@ class Transport:
         self._token = token
         self._lock = Lock()
         self._idle: dict[str, list[HTTPConnection]] = {}
+        self._tls_context: ssl.SSLContext | None = None
 
     def request(
         self,
@@ -147,15 +147,17 @@ class Transport:
         if url.scheme == "http":
             return HTTPConnection(host, port, timeout=timeout, blocksize=_BLOCK)
         connection = HTTPSConnection(
-            host, port, timeout=timeout, blocksize=_BLOCK, context=self._tls
+            host, port, timeout=timeout, blocksize=_BLOCK, context=self._tls()
         )
         if proxy is not None:
             connection.set_tunnel(url.hostname or "", url.port or 443, _proxy_headers(proxy))
         return connection
 
-    @cached_property
     def _tls(self) -> ssl.SSLContext:
-        return ssl.create_default_context()
+        # No cached_property: before Python 3.12 it holds a lock, which a fork may copy locked.
+        if self._tls_context is None:
+            self._tls_context = ssl.create_default_context()
+        return self._tls_context
 
     def _take(self, url: SplitResult) -> HTTPConnection | None:
         """A connection left open by an earlier request."""

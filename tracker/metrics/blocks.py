@@ -16,7 +16,8 @@ it, and what it was measured against: docs/points.md.
 from __future__ import annotations
 
 import struct
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -30,8 +31,6 @@ MAGIC, VERSION = b"PDBK", 1
 RAW, PCODEC = 0, 1
 _HEADER = struct.Struct("<4s4B5I")
 _CONFIG = ChunkConfig(compression_level=8)
-
-Number = TypeVar("Number", np.int64, np.float64)
 
 
 class CorruptBlock(Exception):
@@ -54,24 +53,39 @@ def encode(points: Columns) -> bytes:
     )
 
 
-def decode(block: bytes) -> Columns:
-    magic, version, *codecs, count, first, second, third, checksum = _HEADER.unpack_from(block)
-    body = memoryview(block)[_HEADER.size :]
-    if magic != MAGIC or version != VERSION or crc32(body) != checksum:
-        raise CorruptBlock(
-            f"A block of metrics does not match its checksum (version {version}, {count} points). "
-            "Restore the table metric_blocks from a backup."
-        )
+def decode(*stored: bytes) -> Columns:
+    """The points of these blocks, one behind the other."""
+    headers = [_header(block) for block in stored]
+    total = sum(header.count for header in headers)
+    points = Columns(np.empty(total, np.int64), np.empty(total, np.int64), np.empty(total))
     at = 0
-    pieces = []
-    for length in (first, second, third):
-        pieces.append(bytes(body[at : at + length]))
-        at += length
-    return Columns(
-        _unpack(codecs[0], pieces[0], np.dtype("<i8"), np.int64),
-        _unpack(codecs[1], pieces[1], np.dtype("<i8"), np.int64),
-        _unpack(codecs[2], pieces[2], np.dtype("<f8"), np.float64),
-    )
+    for block, header in zip(stored, headers, strict=True):
+        until, start = at + header.count, _HEADER.size
+        columns = (points.steps, points.timestamps, points.values)
+        for codec, length, column in zip(header.codecs, header.lengths, columns, strict=True):
+            _unpack(codec, block[start : start + length], column[at:until])
+            start += length
+        at = until
+    return points
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    count: int
+    codecs: tuple[int, ...]
+    lengths: tuple[int, ...]
+
+
+def _header(block: bytes) -> _Header:
+    magic, version, *codecs, count, first, second, third, checksum = _HEADER.unpack_from(block)
+    if magic != MAGIC or version != VERSION:
+        raise CorruptBlock(f"A block of metrics has version {version}. Install a newer Podium.")
+    if crc32(memoryview(block)[_HEADER.size :]) != checksum:
+        raise CorruptBlock(
+            f"A block of {count} points does not match its checksum. Restore the table "
+            "metric_blocks from a backup."
+        )
+    return _Header(count, tuple(codecs), (first, second, third))
 
 
 def _pack(column: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> tuple[int, bytes]:
@@ -82,12 +96,10 @@ def _pack(column: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> tuple[int,
     return (PCODEC, data) if same else (RAW, raw)
 
 
-def _unpack(
-    codec: int, data: bytes, stored: np.dtype[Number], kind: type[Number]
-) -> npt.NDArray[Number]:
+def _unpack(codec: int, data: bytes, into: npt.NDArray[Any]) -> None:
     if codec == RAW:
-        return np.frombuffer(data, stored).astype(kind, copy=False)
-    if codec != PCODEC:
+        into[:] = np.frombuffer(data, into.dtype.newbyteorder("<"))
+    elif codec == PCODEC:
+        standalone.simple_decompress_into(data, into)
+    else:
         raise CorruptBlock(f"A block of metrics has codec {codec}. Install a newer Podium.")
-    found: npt.NDArray[Number] = standalone.simple_decompress(data)
-    return found

@@ -172,7 +172,7 @@ def _merged(
     if replaced:
         stored = select(MetricBlock.data).where(MetricBlock.id.in_(replaced))
         before = session.scalars(stored.order_by(MetricBlock.id))
-        pieces = [*(blocks.decode(data) for data in before), *pieces]
+        pieces = [blocks.decode(*before), *pieces]
     whole = Columns.join(pieces)
     rows = [
         _row(run, key, whole.take(slice(start, start + blocks.MAX_POINTS)))

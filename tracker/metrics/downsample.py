@@ -41,10 +41,13 @@ def downsample(points: Columns, width: int) -> Columns:
 
 def _bucket_starts(steps: Integers, width: int) -> npt.NDArray[np.intp]:
     """Where the buckets begin that hold a point."""
-    # In float64, since the span of two int64 may not fit in one.
-    offsets = steps.astype(np.float64) - np.float64(steps[0])
-    edges = (offsets[-1] or 1.0) * (np.arange(width) / width)
-    starts = np.searchsorted(offsets, edges)
+    first, last = int(steps[0]), int(steps[-1])
+    shares = np.arange(width) / width
+    if last - first < 2**53:
+        starts = np.searchsorted(steps, first + np.ceil((last - first) * shares).astype(np.int64))
+    else:  # the span of two int64 may not fit in one
+        offsets = steps.astype(np.float64) - first
+        starts = np.searchsorted(offsets, offsets[-1] * shares)
     starts = starts[starts < len(steps)]
     return starts[np.concatenate(([True], starts[1:] != starts[:-1]))]
 

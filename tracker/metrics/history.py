@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import groupby
 
 import numpy as np
 from podium.client import wire
@@ -79,11 +80,12 @@ def _pieces(
             MetricBlock.min_timestamp <= late,
         )
     order = (MetricBlock.run, MetricBlock.key, MetricBlock.id)
-    for run, key, data in session.execute(stored.order_by(*order)):
+    rows = session.execute(stored.order_by(*order))
+    for (run, key), series in groupby(rows, key=lambda row: (row.run, row.key)):
         if key in wanted[run]:
-            yield run, key, blocks.decode(data)
+            yield run, key, blocks.decode(*(row.data for row in series))
     fresh = select(MetricBatch.run, MetricBatch.data).where(MetricBatch.run.in_(wanted))
     for run, data in session.execute(fresh.order_by(MetricBatch.run, MetricBatch.id)):
-        for series in wire.decode(data).series:
-            if series.key in wanted[run]:
-                yield run, series.key, Columns.of(series)
+        for part in wire.decode(data).series:
+            if part.key in wanted[run]:
+                yield run, part.key, Columns.of(part)
