@@ -59,10 +59,7 @@ $(VENV)/.demo: $(VENV)/.venv pyproject.toml $(SOURCES)
 	$(BIN)/pip install --quiet '.[demo]'
 	@touch $@
 
-$(VENV)/.growth: $(VENV)/.dev ## measure ingest up to 100M points, and draw docs/ingest.svg
-	$(BIN)/pytest --override-ini "addopts=--import-mode=importlib" -q tests/bench/growth.py
-
-dev: $(VENV)/.venv pyproject.toml $(SOURCES)
+$(VENV)/.dev: $(VENV)/.venv pyproject.toml $(SOURCES)
 	$(BIN)/pip install --quiet '.[dev]'
 	@touch $@ $(VENV)/.demo
 
