@@ -19,7 +19,7 @@ import struct
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any
 from zlib import crc32
 
@@ -43,7 +43,9 @@ class Root:
         self.path, self.limit = path, limit
         self._used = 0
         self._measured = -_MEASURE_SECONDS
-        self._lock = Lock()
+        # Reentrant: a signal handler may log in between. What it then adds may be counted wrong
+        # until the next measuring, which is soon.
+        self._lock = RLock()
 
     def reserve(self, size: int) -> None:
         """Raise :class:`OSError` when so many bytes more are over the limit."""

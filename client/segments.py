@@ -40,14 +40,18 @@ pack_body, store_slot = _BODY.pack, _STORE.pack_into
 
 
 class Segment:
-    """One that is being written; ``path`` is None for one that is in memory alone."""
+    """One that is being written; ``path`` is None for one that is in memory alone.
 
-    __slots__ = ("free", "map", "number", "path", "slots")
+    The first of ``successors`` is the one to write to when this is full.
+    """
+
+    __slots__ = ("free", "map", "number", "path", "slots", "successors")
 
     def __init__(self, number: int, slots: int, path: Path | None) -> None:
         """Raises :class:`OSError` where there is no room; then there is no file either."""
         self.number, self.slots, self.path = number, slots, path
         self.free: count[int] = count()
+        self.successors: list[Segment] = []
         self.map = _map_new_file(path, self.size) if path else mmap.mmap(-1, self.size or SLOT)
 
     @property

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from itertools import count
 from threading import RLock
 from typing import Any
 from zlib import crc32
@@ -43,6 +44,7 @@ class Spool(Backlog):
         super().__init__(run_id, os.urandom(16), root, server=server, warn=warn)
         self._lock = RLock()  # reentrant: a signal handler may log while its thread holds it
         self._segment = Segment(0, 0, None)  # full from the start
+        self._segment_numbers = count(1)
         self._names = dict(enumerate(keys))
         self._keys = {key: number for number, key in self._names.items()}
         self._next_entry = 0
@@ -56,10 +58,7 @@ class Spool(Backlog):
             body = pack_body(key, step, timestamp, value)
             store_slot(segment.map, index * SLOT, crc32(body) or 1, body)
             return True
-        if self._rotate(segment):
-            return self.point(key, step, timestamp, value)
-        self.dropped += key != ENTRY
-        return False
+        return self._point_behind(segment, pack_body(key, step, timestamp, value), key)
 
     def key(self, name: str) -> int:
         """The number of a metric's key, from its first point on."""
@@ -79,22 +78,41 @@ class Spool(Backlog):
             if not self.point(ENTRY, number, 0, 0.0):
                 self._overflow.append(self._entries.pop(number))
 
-    def _rotate(self, full: Segment) -> bool:
-        """Make another segment the one that is written; False where there is room for none."""
+    def _point_behind(self, full: Segment, body: bytes, key: int) -> bool:
+        segment = self._next_segment(full)
+        while segment is not None:
+            index = next(segment.free)
+            if index < segment.slots:
+                store_slot(segment.map, index * SLOT, crc32(body) or 1, body)
+                return True
+            segment = self._next_segment(segment)
+        self.dropped += key != ENTRY
+        return False
+
+    def _next_segment(self, full: Segment) -> Segment | None:
+        """The segment to write to, this one being full; None where there is room for none.
+
+        A signal handler that logs may come in anywhere, and again need a segment. Whose segment is
+        the first among the successors is decided by one call into C, so that there is one winner:
+        the handler's, which this call then finds, or this call's, to which the handler writes
+        although it is not installed yet.
+        """
         with self._lock:
-            if self._segment is full:
+            if self._segment is not full and full not in self._segment.successors[:1]:
+                return self._segment
+            if not full.successors:
                 if time.monotonic() < self._no_room_until:
-                    return False
+                    return None
                 fresh = self._new_segment(min(max(FIRST_SLOTS, full.slots * 2), MOST_SLOTS))
-                if self._segment is not full:  # a signal handler came in between
-                    if fresh is not None and fresh.path is not None:
-                        fresh.path.unlink()
-                elif fresh is None:
+                if fresh is None:
                     self._no_room_until = time.monotonic() + _RETRY_SECONDS
-                    return False
                 else:
-                    self._install(fresh)
-            return True
+                    full.successors.append(fresh)
+                    if full.successors[0] is fresh:
+                        self._install(fresh)
+                    else:
+                        self._discard(fresh)
+            return full.successors[0] if full.successors else None
 
     def _install(self, fresh: Segment) -> None:
         before = self._stored.get(self._segment.number)
@@ -104,13 +122,19 @@ class Spool(Backlog):
         stored.map(fresh)
         self._stored[fresh.number] = stored
         self._queue.append(stored)
+        self._number = max(self._number, fresh.number)
         self._segment, self._written = fresh, fresh.number
 
+    def _discard(self, fresh: Segment) -> None:
+        if fresh.path is not None and self._root is not None:
+            fresh.path.unlink()
+            self._root.give_back(fresh.size)
+
     def _new_segment(self, slots: int) -> Segment | None:
-        self._number += 1
+        number = next(self._segment_numbers)
         if self._root is not None:
             try:
-                return self._new_file(self._root, slots)
+                return self._new_file(self._root, number, slots)
             except OSError as error:
                 self._warn(
                     f"{self._root.path} cannot take what run {self.run_id} logs: {error}. It waits "
@@ -119,9 +143,9 @@ class Spool(Backlog):
         in_memory = sum(each.size for each in tuple(self._stored.values()) if each.path is None)
         if in_memory + slots * SLOT > MEMORY_LIMIT:
             return None
-        return Segment(self._number, slots, None)
+        return Segment(number, slots, None)
 
-    def _new_file(self, root: Root, slots: int) -> Segment:
+    def _new_file(self, root: Root, number: int, slots: int) -> Segment:
         if self._journal is None:
             head = {
                 "podium spool": VERSION,
@@ -131,13 +155,13 @@ class Spool(Backlog):
                 "byte order": sys.byteorder,
             }
             self._journal = Journal.create(root, self.run_id, self._writer, head)
-            for number, name in self._names.items():
-                self._note({"key": number, "name": name})
-            for number, record in self._entries.items():
-                self._note(_entry(number, record))
+            for key, name in self._names.items():
+                self._note({"key": key, "name": name})
+            for entry, record in self._entries.items():
+                self._note(_entry(entry, record))
         root.reserve(slots * SLOT)
         try:
-            return Segment(self._number, slots, self._journal.segment_path(self._number))
+            return Segment(number, slots, self._journal.segment_path(number))
         except OSError:
             root.give_back(slots * SLOT)
             raise

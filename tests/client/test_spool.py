@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -22,7 +24,7 @@ from podium.client import backlog, leftovers, segments, session
 from podium.client.backlog import Backlog
 from podium.client.journal import Journal, Root
 from podium.client.parcels import Change, Items, Param, Points, Tag
-from podium.client.spool import Spool
+from podium.client.spool import FIRST_SLOTS, Spool
 from podium.client.wire import Batch, decode
 
 from .scripted import Fault, ScriptedServer, refuses
@@ -270,6 +272,53 @@ def test_a_signal_handler_may_log_in_the_middle_of_a_call(root: Root) -> None:
     assert steps(found) == list(range(200_000))
     assert steps(found, "signal") == list(range(seen))
     assert seen > 10
+
+
+@pytest.mark.parametrize("logged", [0, FIRST_SLOTS])
+def test_a_signal_handler_may_log_at_any_moment_of_a_change_of_segments(
+    logged: int, tmp_path: Path
+) -> None:
+    """At each instruction in turn, until there is none left; at the first segment, and later."""
+    at = 0
+    while _interrupted(Root(tmp_path / str(at), 1 << 30), logged, at):
+        at += 1
+    assert at > 100
+
+
+def _interrupted(root: Root, logged: int, at: int) -> bool:
+    """Log while a handler comes in at this instruction; False when there are not so many."""
+    made = Spool(RUN, root)
+    main, other = made.key("loss"), made.key("signal")
+    for step in range(logged):
+        made.point(main, step, 1, 0.5)
+    passed = 0
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal passed
+        if "podium" not in frame.f_globals["__name__"]:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            if passed == at:
+                made.point(other, 0, 1, 0.5)
+            passed += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        made.point(main, logged, 1, 0.5)
+    finally:
+        sys.settrace(before)
+    last = logged + 2 * FIRST_SLOTS
+    for step in range(logged + 1, last):
+        made.point(main, step, 1, 0.5)
+    found = list(batches(made))
+    assert steps(found) == list(range(last)), at
+    assert steps(found, "signal") == [0] * (passed > at), at
+    assert not made.waiting
+    made.remove()
+    return passed > at
 
 
 _TRAINING = """
