@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -253,12 +254,11 @@ def test_threads_lose_nothing_and_share_no_slot(root: Root) -> None:
 def test_a_signal_handler_may_log_in_the_middle_of_a_call(root: Root) -> None:
     made = Spool(RUN, root)
     main, other = made.key("loss"), made.key("signal")
-    seen = 0
+    number = count()
 
     def handler(*_: object) -> None:
-        nonlocal seen
-        made.point(other, seen, 1, 0.5)
-        seen += 1
+        # On a busy machine the next signal comes while this one is handled, and logs first.
+        made.point(other, next(number), 1, 0.5)
 
     before = signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
@@ -270,7 +270,8 @@ def test_a_signal_handler_may_log_in_the_middle_of_a_call(root: Root) -> None:
         signal.signal(signal.SIGALRM, before)
     found = list(batches(made))
     assert steps(found) == list(range(200_000))
-    assert steps(found, "signal") == list(range(seen))
+    seen = next(number)
+    assert sorted(steps(found, "signal")) == list(range(seen))
     assert seen > 10
 
 
