@@ -1,14 +1,22 @@
-"""The whole service: the tracker's application, and the pages over it."""
+"""The whole service: the tracker's application, the registry, and the pages over both.
+
+This module is the :class:`podium.tracker.assembly.Assembly` that the commands run.
+"""
 
 from __future__ import annotations
 
 from flask import Flask
+from podium.tracker import worker
 from podium.tracker.app import create_app as create_tracker
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.config import Config
 from podium.tracker.db import Database
+from podium.tracker.schema_history import TRACKER
+from podium.tracker.worker import Job
 
 from . import web
+
+HISTORIES = (TRACKER,)
 
 
 def create_app(
@@ -17,3 +25,8 @@ def create_app(
     app = create_tracker(config, db=db, store=store)
     web.register(app)
     return app
+
+
+def jobs(db: Database, store: ArtifactStore) -> tuple[Job, ...]:
+    """What the worker does, of both packages."""
+    return worker.jobs(db, store)

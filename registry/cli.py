@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"podium {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     client.add_commands(commands)
-    tracker.add_commands(commands, make_app="podium.registry.app:create_app")
+    tracker.add_commands(commands, top="podium.registry.app")
     arguments = parser.parse_args(argv)
     try:
         status = arguments.run(arguments)

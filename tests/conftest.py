@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from podium.registry.app import HISTORIES
 from podium.tracker.artifacts import open_store
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.config import Config
-from podium.tracker.db import Database, upgrade
+from podium.tracker.db import Database
+from podium.tracker.schema_history import upgrade
 
 from .api import Api
 from .services import MissingService
@@ -29,7 +31,7 @@ def postgres() -> Iterator[PostgresServer]:
     try:
         with postgres_server() as server:
             db = Database(server.create_database(_TEMPLATE), pool_size=1)
-            upgrade(db)
+            upgrade(db, HISTORIES)
             db.close()
             yield server
     except MissingService as missing:
@@ -58,7 +60,7 @@ def s3_environment(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
     db = Database(f"sqlite:///{path}", pool_size=1)
-    upgrade(db)
+    upgrade(db, HISTORIES)
     db.close()
     return path
 

@@ -12,7 +12,7 @@ A check that fails stops the start with one line, instead of a stack trace at th
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from podium.client.errors import ConfigError, PodiumError
 
 from .artifacts import open_store
 from .config import LOOPBACK, Config, from_environment
-from .db import Database, check_schema, upgrade
+from .db import Database
+from .schema_history import History, check_schema, upgrade
 
 
 def read_config(environ: Mapping[str, str], *, data: Path | None = None) -> Config:
@@ -28,7 +29,9 @@ def read_config(environ: Mapping[str, str], *, data: Path | None = None) -> Conf
         return from_environment(environ, data=data)
 
 
-def check_start(config: Config, *, host: str, migrate: bool) -> None:
+def check_start(
+    config: Config, histories: Sequence[History], *, host: str, migrate: bool
+) -> None:
     """Run P002 to P005; ``migrate`` brings an older schema up instead of refusing it."""
     with _numbered("P005"):
         _check_bind(host)
@@ -37,20 +40,20 @@ def check_start(config: Config, *, host: str, migrate: bool) -> None:
         db.ping()
     try:
         with _numbered("P003"):
-            _current(db, migrate=migrate)
+            _current(db, histories, migrate=migrate)
     finally:
         db.close()
     with _numbered("P004"):
         open_store(config.artifacts, config.s3_endpoint).ready()
 
 
-def _current(db: Database, *, migrate: bool) -> None:
+def _current(db: Database, histories: Sequence[History], *, migrate: bool) -> None:
     try:
-        check_schema(db)
+        check_schema(db, histories)
     except ConfigError:
         if not migrate:
             raise
-        upgrade(db)
+        upgrade(db, histories)
 
 
 def _check_bind(host: str) -> None:

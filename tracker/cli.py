@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -13,24 +12,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flask import Flask
 
+    from .assembly import Assembly
     from .config import Config
 
 DEFAULT_PORT = 5080
 
 
-def add_commands(commands: Any, *, make_app: str) -> None:
-    """Add to an argparse subparsers action; ``make_app`` is the factory as ``module:function``.
-
-    It is a name and no function, because the factory is a layer above this one.
-    """
-    _add_up(commands, make_app)
-    _add_server(commands, make_app)
-    _add_worker(commands)
-    _add_db(commands)
+def add_commands(commands: Any, *, top: str) -> None:
+    """Add to an argparse subparsers action; ``top`` names the module to run: see ``assembly``."""
+    _add_up(commands, top)
+    _add_server(commands, top)
+    _add_worker(commands, top)
+    _add_db(commands, top)
     _add_storage(commands)
 
 
-def _add_up(commands: Any, make_app: str) -> None:
+def _add_up(commands: Any, top: str) -> None:
     up = commands.add_parser(
         "up",
         help="everything in one process, on this machine",
@@ -48,30 +45,30 @@ def _add_up(commands: Any, make_app: str) -> None:
     up.add_argument(
         "--artifacts", metavar="URI|DIR", help="another artifact store, as PODIUM_ARTIFACTS"
     )
-    up.set_defaults(run=lambda arguments: _up(arguments, make_app))
+    up.set_defaults(run=lambda arguments: _up(arguments, top))
 
 
-def _add_server(commands: Any, make_app: str) -> None:
+def _add_server(commands: Any, top: str) -> None:
     server = commands.add_parser(
         "server",
         help="the production server (gunicorn)",
         description="Serve over PODIUM_DATABASE_URL and PODIUM_ARTIFACTS. Stateless: run many.",
     )
     _add_bind(server)
-    server.set_defaults(run=lambda arguments: _server(arguments, make_app))
+    server.set_defaults(run=lambda arguments: _server(arguments, top))
 
 
-def _add_worker(commands: Any) -> None:
+def _add_worker(commands: Any, top: str) -> None:
     worker = commands.add_parser(
         "worker",
         help="the production background worker",
         description="Do what no request waits for, over PODIUM_DATABASE_URL and PODIUM_ARTIFACTS.",
     )
     worker.add_argument("--once", action="store_true", help="do every job once, then stop")
-    worker.set_defaults(run=_worker)
+    worker.set_defaults(run=lambda arguments: _worker(arguments, top))
 
 
-def _add_db(commands: Any) -> None:
+def _add_db(commands: Any, top: str) -> None:
     db = commands.add_parser("db", help="the database's schema")
     actions = db.add_subparsers(dest="action", metavar="ACTION", required=True)
     upgrade = actions.add_parser(
@@ -81,7 +78,7 @@ def _add_db(commands: Any) -> None:
         "under one lock: any number of these may run at once.",
     )
     upgrade.add_argument("--database", metavar="URL", help="instead of PODIUM_DATABASE_URL")
-    upgrade.set_defaults(run=_upgrade)
+    upgrade.set_defaults(run=lambda arguments: _upgrade(arguments, top))
 
 
 def _add_storage(commands: Any) -> None:
@@ -112,18 +109,20 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _up(arguments: argparse.Namespace, make_app: str) -> None:
+def _up(arguments: argparse.Namespace, top: str) -> None:
+    from .assembly import assembly
     from .checks import check_start, read_config
     from .serve import serve
 
+    made = assembly(top)
     data = arguments.data.absolute()
     config = read_config(os.environ, data=data).with_overrides(
         database_url=arguments.database, artifacts=arguments.artifacts
     )
     _make_folder(data)
-    check_start(config, host=arguments.host, migrate=True)
+    check_start(config, made.HISTORIES, host=arguments.host, migrate=True)
     serve(
-        _with_worker(_factory(make_app)),
+        _with_worker(made),
         config,
         host=arguments.host,
         port=arguments.port,
@@ -132,15 +131,17 @@ def _up(arguments: argparse.Namespace, make_app: str) -> None:
     )
 
 
-def _server(arguments: argparse.Namespace, make_app: str) -> None:
+def _server(arguments: argparse.Namespace, top: str) -> None:
+    from .assembly import assembly
     from .checks import check_start, read_config
     from .serve import serve, shared_metrics
 
+    made = assembly(top)
     config = read_config(os.environ)
-    check_start(config, host=arguments.host, migrate=False)
+    check_start(config, made.HISTORIES, host=arguments.host, migrate=False)
     with shared_metrics():
         serve(
-            _factory(make_app),
+            made.create_app,
             config,
             host=arguments.host,
             port=arguments.port,
@@ -148,18 +149,20 @@ def _server(arguments: argparse.Namespace, make_app: str) -> None:
         )
 
 
-def _worker(arguments: argparse.Namespace) -> int:
+def _worker(arguments: argparse.Namespace, top: str) -> int:
     from .artifacts import open_store
+    from .assembly import assembly
     from .checks import check_start, read_config
     from .db import Database
     from .logs import configure_logs
-    from .worker import do_once, jobs, work_until_signalled
+    from .worker import do_once, work_until_signalled
 
+    made = assembly(top)
     config = read_config(os.environ)
-    check_start(config, host="127.0.0.1", migrate=False)
+    check_start(config, made.HISTORIES, host="127.0.0.1", migrate=False)
     configure_logs(config.log_level)
     db = Database(config.database_url, pool_size=2)
-    todo = jobs(db, open_store(config.artifacts, config.s3_endpoint))
+    todo = made.jobs(db, open_store(config.artifacts, config.s3_endpoint))
     try:
         if arguments.once:
             return 0 if do_once(todo) else 1
@@ -169,20 +172,24 @@ def _worker(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _upgrade(arguments: argparse.Namespace) -> None:
+def _upgrade(arguments: argparse.Namespace, top: str) -> None:
+    from .assembly import assembly
     from .config import from_environment
-    from .db import HEAD, Database, upgrade
+    from .db import Database
+    from .schema_history import upgrade, versions
 
+    histories = assembly(top).HISTORIES
     environ = dict(os.environ)
     if arguments.database:
         environ["PODIUM_DATABASE_URL"] = arguments.database
     environ.setdefault("PODIUM_ARTIFACTS", "unused")
     db = Database(from_environment(environ).database_url, pool_size=1)
     try:
-        changed = upgrade(db)
+        changed = upgrade(db, histories)
     finally:
         db.close()
-    print(f"The schema is now at {HEAD}." if changed else f"The schema is at {HEAD} already.")
+    version = versions(histories)
+    print(f"The schema is now at {version}." if changed else f"The schema is at {version} already.")
 
 
 def _storage_init(arguments: argparse.Namespace) -> None:
@@ -196,22 +203,16 @@ def _storage_init(arguments: argparse.Namespace) -> None:
     print(initialise(uri, endpoint))
 
 
-def _factory(make_app: str) -> Callable[[Config], Flask]:
-    module, name = make_app.split(":")
-    factory: Callable[[Config], Flask] = getattr(importlib.import_module(module), name)
-    return factory
-
-
-def _with_worker(factory: Callable[[Config], Flask]) -> Callable[[Config], Flask]:
+def _with_worker(made: Assembly) -> Callable[[Config], Flask]:
     """The application with the background jobs in a thread beside it."""
 
     def make(config: Config) -> Flask:
         from .services import EXTENSION
-        from .worker import jobs, start_thread
+        from .worker import start_thread
 
-        app = factory(config)
+        app = made.create_app(config)
         services = app.extensions[EXTENSION]
-        start_thread(jobs(services.db, services.store))
+        start_thread(made.jobs(services.db, services.store))
         return app
 
     return make

@@ -1,4 +1,4 @@
-"""The database: one engine, two kinds of transaction, and the schema's version.
+"""The database: one engine and two kinds of transaction.
 
 SQLite and PostgreSQL hold the same tables. On SQLite a write transaction takes the write lock when
 it begins, so it can fail only there and never half-way; the threads of one process queue for it
@@ -12,26 +12,18 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from podium.client.errors import ConfigError, Unavailable
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from .group import GroupCommit
-from .models import Base
 
-# The newest revision in migrations/versions: read at each start, when importing Alembic to find it
-# out would cost more than the rest of the start. A test compares the two.
-HEAD = "0002"
-VERSION_TABLE = "tracker_version"
-# Any constant will do: it names "migrating Podium" among PostgreSQL's advisory locks.
-_MIGRATION_LOCK = 0x706F6469756D
 _BUSY_MS = 30_000
 
 
@@ -90,6 +82,12 @@ class Database:
             ):
                 yield session
 
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """One write transaction that no other shares, for changes of the schema."""
+        with _unavailable(self.url), self._write_engine.begin() as connection:
+            yield connection
+
     def ping(self) -> None:
         """Raise :class:`Unavailable` unless the database answers."""
         with self.reading() as session:
@@ -127,65 +125,11 @@ def parse_url(url: str) -> URL:
     raise ConfigError(f"PODIUM_DATABASE_URL starts with {backend!r}: give postgresql or sqlite.")
 
 
-def insert(session: Session, table: type[Base]) -> Any:
+def insert(session: Session, table: type[DeclarativeBase]) -> Any:
     """The dialect's INSERT, which knows ON CONFLICT; the two dialects share its interface."""
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
-
-
-def upgrade(db: Database) -> bool:
-    """Bring the schema to this version; True when it changed. Any number may run at once.
-
-    The whole upgrade is one transaction under one lock, so it is done entirely or not at all.
-    """
-    from alembic import command
-    from alembic.config import Config
-
-    with _unavailable(db.url), db._write_engine.begin() as connection:
-        if db.dialect == "postgresql":
-            connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"))
-            connection.execute(
-                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
-            )
-        before = _revision(connection)
-        if before is not None:
-            _refuse_newer(before)
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        config.set_main_option("path_separator", "os")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        return before != HEAD
-
-
-def check_schema(db: Database) -> None:
-    """Raise :class:`ConfigError` with what to type unless the schema is this version's."""
-    with _unavailable(db.url), db.engine.connect() as connection:
-        found = _revision(connection)
-    if found is None:
-        raise ConfigError(f"The database {db.url} holds no Podium tables. Type: podium db upgrade")
-    _refuse_newer(found)
-    if found != HEAD:
-        raise ConfigError(
-            f"The database {db.url} is at schema {found}, this Podium needs {HEAD}. "
-            "Make a backup, then type: podium db upgrade"
-        )
-
-
-def _refuse_newer(found: str) -> None:
-    if found > HEAD:
-        raise ConfigError(
-            f"The database is at schema {found}, newer than the {HEAD} of this Podium. "
-            "Install the Podium that wrote it (pip install --upgrade podium)."
-        )
-
-
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return None
-    found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
-    return None if found is None else str(found)
 
 
 @contextmanager

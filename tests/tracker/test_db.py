@@ -11,23 +11,25 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from podium.client.errors import ConfigError, Unavailable
-from podium.tracker import db as module
-from podium.tracker.db import HEAD, VERSION_TABLE, Database, check_schema, upgrade
+from podium.registry.app import HISTORIES
+from podium.tracker.db import Database
 from podium.tracker.models import Base, Experiment
+from podium.tracker.schema_history import TRACKER, History, check_schema, upgrade
 from sqlalchemy import select, text
 
 
 def test_the_models_are_what_the_migrations_make(db: Database) -> None:
     with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        context = MigrationContext.configure(connection, opts={"version_table": TRACKER.version_table})
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_head_is_the_newest_revision() -> None:
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.version_table)
+def test_head_is_the_newest_revision(history: History) -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(module.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(history.folder))
     config.set_main_option("path_separator", "os")
-    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+    assert ScriptDirectory.from_config(config).get_current_head() == history.head
 
 
 def test_an_upgrade_is_done_once_however_many_start_it(tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ def test_an_upgrade_is_done_once_however_many_start_it(tmp_path: Path) -> None:
 
     def run() -> None:
         database = Database(url, pool_size=1)
-        changed.append(upgrade(database))
+        changed.append(upgrade(database, HISTORIES))
         database.close()
 
     threads = [threading.Thread(target=run) for _ in range(4)]
@@ -50,7 +52,7 @@ def test_an_upgrade_is_done_once_however_many_start_it(tmp_path: Path) -> None:
 def test_an_empty_database_says_what_to_type(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'empty.db'}", pool_size=1)
     with pytest.raises(ConfigError, match="podium db upgrade"):
-        check_schema(database)
+        check_schema(database, HISTORIES)
     database.close()
 
 
@@ -59,9 +61,9 @@ def test_an_empty_database_says_what_to_type(tmp_path: Path) -> None:
 )
 def test_another_schema_says_so_and_what_to_type(db: Database, revision: str, says: str) -> None:
     with db.writing() as session:
-        session.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'"))
+        session.execute(text(f"UPDATE {TRACKER.version_table} SET version_num = '{revision}'"))
     with pytest.raises(ConfigError, match=says):
-        check_schema(db)
+        check_schema(db, HISTORIES)
 
 
 def test_an_error_leaves_nothing_behind(db: Database) -> None:

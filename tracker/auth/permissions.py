@@ -13,9 +13,13 @@ class Permission(StrEnum):
     PUBLIC = "public"  # answered to anybody: says nothing of what is stored
     READ = "read"  # look at experiments, runs and files
     LOG = "log"  # create and change them
+    REGISTER = "register"  # create and change models, their versions, tags and aliases
+    APPROVE = "approve"  # decide on requests for a stage
+    ADMIN = "admin"  # people, rights, webhooks, policies
 
 
 PUBLIC, READ, LOG = Permission.PUBLIC, Permission.READ, Permission.LOG
+REGISTER, APPROVE, ADMIN = Permission.REGISTER, Permission.APPROVE, Permission.ADMIN
 
 
 def allow(permission: Permission) -> Callable[[View], View]:

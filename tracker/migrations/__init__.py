@@ -1,1 +1,1 @@
-"""The tracker's schema history, one module a revision, run by ``podium.tracker.db.upgrade``."""
+"""The tracker's schema history, one module a revision, run by ``podium.tracker.schema_history``."""

@@ -1,20 +1,8 @@
-"""Run by Alembic: migrates the connection that ``podium.tracker.db.upgrade`` hands over.
-
-The transaction and the lock around it are that function's.
-"""
+"""Run by Alembic, for each history: see ``podium.tracker.schema_history``."""
 
 from __future__ import annotations
 
 from alembic import context
-from podium.tracker.db import VERSION_TABLE
-from podium.tracker.models import Base
+from podium.tracker.schema_history import run_revisions
 
-connection = context.config.attributes["connection"]
-context.configure(
-    connection=connection,
-    target_metadata=Base.metadata,
-    version_table=VERSION_TABLE,
-    render_as_batch=True,
-    compare_type=True,
-)
-context.run_migrations()
+run_revisions(context)

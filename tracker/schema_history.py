@@ -1,0 +1,125 @@
+"""The schema's versions. Each package has a history of its own; all are brought up as one.
+
+A history is a folder of Alembic revisions, numbered in order, and a table that holds the number of
+the one the database is at. The whole upgrade is one transaction under one lock, so it is done
+entirely or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from podium.client.errors import ConfigError
+from sqlalchemy import Connection, inspect, text
+
+from .db import Database
+
+# Any constant will do: it names "migrating Podium" among PostgreSQL's advisory locks.
+_MIGRATION_LOCK = 0x706F6469756D
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """``head`` is the newest revision in ``folder``.
+
+    It is written here because it is read at each start, when importing Alembic to find it out would
+    cost more than the rest of the start; a test compares the two.
+    """
+
+    folder: Path
+    head: str
+    version_table: str
+
+
+TRACKER = History(Path(__file__).parent / "migrations", "0002", "tracker_version")
+
+
+def upgrade(db: Database, histories: Sequence[History]) -> bool:
+    """Bring the schema to this version; True when it changed. Any number may run at once."""
+    with db.migrating() as connection:
+        if db.dialect == "postgresql":
+            connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"))
+            connection.execute(
+                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+            )
+        found = [_revision(connection, history) for history in histories]
+        for revision, history in zip(found, histories, strict=True):
+            if revision is not None:
+                _refuse_newer(revision, history)
+        behind = [
+            history
+            for revision, history in zip(found, histories, strict=True)
+            if revision != history.head
+        ]
+        for history in behind:
+            _run(connection, history)
+        return bool(behind)
+
+
+def check_schema(db: Database, histories: Sequence[History]) -> None:
+    """Raise :class:`ConfigError` with what to type unless the schema is this version's."""
+    with db.reading() as session:
+        connection = session.connection()
+        found = [_revision(connection, history) for history in histories]
+    if not any(found):
+        raise ConfigError(f"The database {db.url} holds no Podium tables. Type: podium db upgrade")
+    for revision, history in zip(found, histories, strict=True):
+        if revision is not None:
+            _refuse_newer(revision, history)
+    if any(revision != history.head for revision, history in zip(found, histories, strict=True)):
+        raise ConfigError(
+            f"The database {db.url} is at schema {_written(found)}, this Podium needs "
+            f"{_written([history.head for history in histories])}. "
+            "Make a backup, then type: podium db upgrade"
+        )
+
+
+def versions(histories: Sequence[History]) -> str:
+    """The schema of this Podium, as it is told to people."""
+    return _written([history.head for history in histories])
+
+
+def run_revisions(context: Any) -> None:
+    """The whole of an ``env.py``; ``context`` is Alembic's module of that name."""
+    attributes = context.config.attributes
+    context.configure(
+        connection=attributes["connection"],
+        version_table=attributes["version_table"],
+        render_as_batch=True,
+    )
+    context.run_migrations()
+
+
+def _written(revisions: Sequence[str | None]) -> str:
+    return "/".join(revision or "none" for revision in revisions)
+
+
+def _run(connection: Connection, history: History) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(history.folder))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = history.version_table
+    command.upgrade(config, "head")
+
+
+def _refuse_newer(found: str, history: History) -> None:
+    if found > history.head:
+        raise ConfigError(
+            f"The database is at schema {found}, newer than the {history.head} of this Podium. "
+            "Install the Podium that wrote it (pip install --upgrade podium)."
+        )
+
+
+def _revision(connection: Connection, history: History) -> str | None:
+    table = history.version_table
+    if not inspect(connection).has_table(table):
+        return None
+    found = connection.execute(text(f"SELECT version_num FROM {table}")).scalar()  # noqa: S608
+    return None if found is None else str(found)
