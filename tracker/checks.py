@@ -29,9 +29,7 @@ def read_config(environ: Mapping[str, str], *, data: Path | None = None) -> Conf
         return from_environment(environ, data=data)
 
 
-def check_start(
-    config: Config, histories: Sequence[History], *, host: str, migrate: bool
-) -> None:
+def check_start(config: Config, histories: Sequence[History], *, host: str, migrate: bool) -> None:
     """Run P002 to P005; ``migrate`` brings an older schema up instead of refusing it."""
     with _numbered("P005"):
         _check_bind(host)

@@ -136,10 +136,10 @@ def _server(arguments: argparse.Namespace, top: str) -> None:
     from .checks import check_start, read_config
     from .serve import serve, shared_metrics
 
-    made = assembly(top)
     config = read_config(os.environ)
-    check_start(config, made.HISTORIES, host=arguments.host, migrate=False)
-    with shared_metrics():
+    with shared_metrics():  # before anything that counts is imported
+        made = assembly(top)
+        check_start(config, made.HISTORIES, host=arguments.host, migrate=False)
         serve(
             made.create_app,
             config,

@@ -20,7 +20,9 @@ from sqlalchemy import select, text
 
 def test_the_models_are_what_the_migrations_make(db: Database) -> None:
     with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": TRACKER.version_table})
+        context = MigrationContext.configure(
+            connection, opts={"version_table": TRACKER.version_table}
+        )
         assert compare_metadata(context, Base.metadata) == []
 
 
