@@ -15,8 +15,9 @@ from podium.tracker.schema_history import TRACKER
 from podium.tracker.worker import Job
 
 from . import web
+from .schema_history import REGISTRY
 
-HISTORIES = (TRACKER,)
+HISTORIES = (TRACKER, REGISTRY)
 
 
 def create_app(

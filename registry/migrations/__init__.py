@@ -1,0 +1,1 @@
+"""The registry's schema history, one module a revision: see ``podium.tracker.schema_history``."""
