@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import auth, mlflow, points, rest
+from . import mlflow, points, rest
 from .artifacts import open_store
 from .artifacts.base import ArtifactStore
+from .audit import views as audit_views
+from .auth import gate
 from .config import Config
 from .db import Database
 from .operations import operations
@@ -28,8 +30,9 @@ def create_app(
     )
     observe_requests(app)
     rest.register(app)
-    auth.register(app)
+    gate.register(app)
     app.register_blueprint(operations)
     mlflow.register(app)
     points.register(app)
+    app.register_blueprint(audit_views.routes)
     return app

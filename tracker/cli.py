@@ -1,4 +1,7 @@
-"""Subcommands that run and keep the server: up, server, worker, db, storage."""
+"""Subcommands that run and keep the server: up, server, worker, db, storage.
+
+Those that work on what is in its database are in ``commands``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .commands import audit
+from .commands.database import add_database
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -25,6 +31,7 @@ def add_commands(commands: Any, *, top: str) -> None:
     _add_worker(commands, top)
     _add_db(commands, top)
     _add_storage(commands)
+    audit.add_commands(commands, top=top)
 
 
 def _add_up(commands: Any, top: str) -> None:
@@ -77,7 +84,7 @@ def _add_db(commands: Any, top: str) -> None:
         description="Bring the schema of PODIUM_DATABASE_URL to this version. One transaction "
         "under one lock: any number of these may run at once.",
     )
-    upgrade.add_argument("--database", metavar="URL", help="instead of PODIUM_DATABASE_URL")
+    add_database(upgrade)
     upgrade.set_defaults(run=lambda arguments: _upgrade(arguments, top))
 
 
@@ -174,16 +181,12 @@ def _worker(arguments: argparse.Namespace, top: str) -> int:
 
 def _upgrade(arguments: argparse.Namespace, top: str) -> None:
     from .assembly import assembly
-    from .config import from_environment
+    from .config import database_url
     from .db import Database
     from .schema_history import upgrade, versions
 
     histories = assembly(top).HISTORIES
-    environ = dict(os.environ)
-    if arguments.database:
-        environ["PODIUM_DATABASE_URL"] = arguments.database
-    environ.setdefault("PODIUM_ARTIFACTS", "unused")
-    db = Database(from_environment(environ).database_url, pool_size=1)
+    db = Database(database_url(os.environ, arguments.database), pool_size=1)
     try:
         changed = upgrade(db, histories)
     finally:

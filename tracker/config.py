@@ -78,6 +78,12 @@ def from_environment(environ: Mapping[str, str], *, data: Path | None = None) ->
     )
 
 
+def database_url(environ: Mapping[str, str], given: str | None = None) -> str:
+    """For commands that need nothing else: ``given`` on the command line, or the setting."""
+    refuse_unknown(environ)
+    return given or _required(environ, "PODIUM_DATABASE_URL")
+
+
 def _required(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name)
     if not value:

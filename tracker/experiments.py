@@ -23,6 +23,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from . import audit
 from .artifacts.paths import parse_location
 from .clock import now_ms
 from .db import Database, insert
@@ -94,6 +95,9 @@ def delete_experiment(db: Database, experiment_id: str) -> None:
         if experiment.lifecycle_stage == LifecycleStage.DELETED:
             raise NotFound(f"No active experiment with ID {experiment_id}: it is deleted already.")
         _move(session, experiment, LifecycleStage.DELETED)
+        audit.record(
+            session, "experiment.delete", f"experiment:{experiment.id}", before=_named(experiment)
+        )
 
 
 def restore_experiment(db: Database, experiment_id: str) -> None:
@@ -102,6 +106,9 @@ def restore_experiment(db: Database, experiment_id: str) -> None:
         if experiment.lifecycle_stage == LifecycleStage.ACTIVE:
             raise NotFound(f"No deleted experiment with ID {experiment_id}: it is active.")
         _move(session, experiment, LifecycleStage.ACTIVE)
+        audit.record(
+            session, "experiment.restore", f"experiment:{experiment.id}", after=_named(experiment)
+        )
 
 
 def set_experiment_tag(db: Database, experiment_id: str, key: str, value: str) -> None:
@@ -236,6 +243,11 @@ def _move(session: Session, experiment: Experiment, stage: LifecycleStage) -> No
     session.execute(
         update(Run).where(Run.experiment_id == experiment.id).values(lifecycle_stage=stage)
     )
+
+
+def _named(experiment: Experiment) -> dict[str, str]:
+    """What the audit log says of an experiment beside its id."""
+    return {"name": experiment.name}
 
 
 def _check_tag(key: str, value: str) -> None:

@@ -16,6 +16,7 @@ from podium.client.rules import (
 )
 from sqlalchemy.orm import Session
 
+from .. import audit
 from ..clock import now_ms
 from ..db import Database, insert
 from ..experiments import find_experiment, get_or_create, require_active
@@ -98,13 +99,20 @@ def update_run(
 
 def delete_run(db: Database, run_id: str) -> None:
     """Soft: the run can be restored. Deleting a deleted run is no error."""
-    with db.writing() as session:
-        find_run(session, run_id).lifecycle_stage = LifecycleStage.DELETED
+    _move(db, run_id, LifecycleStage.DELETED, "run.delete")
 
 
 def restore_run(db: Database, run_id: str) -> None:
+    _move(db, run_id, LifecycleStage.ACTIVE, "run.restore")
+
+
+def _move(db: Database, run_id: str, stage: LifecycleStage, action: str) -> None:
     with db.writing() as session:
-        find_run(session, run_id).lifecycle_stage = LifecycleStage.ACTIVE
+        run = find_run(session, run_id)
+        if run.lifecycle_stage != stage:
+            run.lifecycle_stage = stage
+            named = {"name": run.name, "experiment": run.experiment_id}
+            audit.record(session, action, f"run:{run.run_id}", after=named)
 
 
 def _experiment_for(

@@ -1,0 +1,1 @@
+"""Subcommands of `podium` that work on the database of a server, running or not."""
