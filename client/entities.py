@@ -94,6 +94,51 @@ class RunSnapshot:
         return "CRASHED" if self.crashed else self.status.value
 
 
+class VersionStatus(StrEnum):
+    PENDING_REGISTRATION = "PENDING_REGISTRATION"
+    FAILED_REGISTRATION = "FAILED_REGISTRATION"
+    READY = "READY"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """``source`` is what was registered, as it was written; ``storage_location`` is where the files
+    are. ``digest`` is the SHA-256, in hex, of the manifest of those files.
+    """
+
+    name: str
+    version: int
+    stage: str
+    status: VersionStatus
+    source: str
+    storage_location: str
+    creation_time: int
+    last_update_time: int
+    run_id: str | None = None
+    model_id: str | None = None
+    description: str = ""
+    user_id: str = ""
+    run_link: str = ""
+    status_message: str = ""
+    digest: str | None = None
+    aliases: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """``latest_versions`` holds the highest version of each stage that has one."""
+
+    name: str
+    creation_time: int
+    last_update_time: int
+    description: str = ""
+    user_id: str = ""
+    latest_versions: tuple[ModelVersion, ...] = ()
+    aliases: Mapping[str, int] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class FileInfo:
     """A file or folder below a run's artifact root. ``path`` is relative to that root."""

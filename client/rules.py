@@ -18,6 +18,10 @@ MAX_TAG_VALUE = 8000
 MAX_EXPERIMENT_NAME = 500
 MAX_EXPERIMENT_TAG_VALUE = 20_000
 MAX_RUN_NAME = 8000
+MAX_MODEL_NAME = 256
+MAX_ALIAS = 255
+MAX_REGISTRY_TAG_VALUE = 100_000
+MAX_DESCRIPTION = 100_000
 MAX_SEGMENT_BYTES = 255
 MAX_PATH_BYTES = 1024  # the longest key S3 takes
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -25,6 +29,8 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 # "/" is a folder in the charts; \w is any letter of any script.
 _KEY = re.compile(r"[/\w.\- :]+")
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
+_ALIAS = re.compile(r"[\w\-]+")
+_VERSION_ALIAS = re.compile(r"[vV]\d+")
 # PostgreSQL stores neither, and a lone surrogate is in no encoding.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _FORBIDDEN_IN_PATH = {"\\": "a backslash", "#": "'#'", "?": "'?'"}
@@ -110,6 +116,48 @@ def check_experiment_name(name: str, field: str = "name") -> str:
     if not name.strip():
         raise BadRequest(f"Invalid value {name!r} for parameter '{field}' supplied: it is blank.")
     return name
+
+
+def check_model_name(name: str, field: str = "name") -> str:
+    """A registered model's name, which is a part of ``models:/<name>/<version>``."""
+    check_text(name, field, limit=MAX_MODEL_NAME)
+    if not name.strip():
+        raise BadRequest(f"Missing value for required parameter '{field}'.")
+    if "/" in name or ":" in name:
+        raise BadRequest(f"Invalid model name {name!r}. Names cannot contain '/' or ':'.")
+    if name in (".", "..") or name.startswith("..") or not name.isprintable():
+        raise BadRequest(
+            f"Invalid value {shown(name)} for parameter '{field}' supplied: "
+            "a model name is printable text and does not begin with '..'."
+        )
+    return name
+
+
+def check_alias(alias: str, field: str = "alias") -> str:
+    if not alias:
+        raise BadRequest("Registered model alias name cannot be empty.")
+    check_text(alias, field, limit=MAX_ALIAS)
+    if not _ALIAS.fullmatch(alias):
+        raise BadRequest(
+            f"Invalid alias name: {shown(alias)}. Names may only contain alphanumerics, "
+            "underscores (_), and dashes (-)."
+        )
+    return alias
+
+
+def check_new_alias(alias: str, field: str = "alias") -> str:
+    """An alias that somebody may set: some mean something already."""
+    check_alias(alias, field)
+    if is_latest(alias):
+        raise BadRequest("'latest' alias name (case insensitive) is reserved.")
+    if _VERSION_ALIAS.fullmatch(alias):
+        raise BadRequest(f"Version alias name '{alias}' is reserved.")
+    return alias
+
+
+def is_latest(alias: str) -> bool:
+    """The alias that is always the highest version's."""
+    return alias.lower() == "latest"
 
 
 def fault_of_path(path: str) -> str | None:

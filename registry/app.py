@@ -14,7 +14,7 @@ from podium.tracker.db import Database
 from podium.tracker.schema_history import TRACKER
 from podium.tracker.worker import Job
 
-from . import web
+from . import mlflow, web
 from .schema_history import REGISTRY
 
 HISTORIES = (TRACKER, REGISTRY)
@@ -24,6 +24,7 @@ def create_app(
     config: Config, *, db: Database | None = None, store: ArtifactStore | None = None
 ) -> Flask:
     app = create_tracker(config, db=db, store=store)
+    mlflow.register(app)
     web.register(app)
     return app
 

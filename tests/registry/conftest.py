@@ -1,4 +1,4 @@
-"""The whole application with its pages, asked as a browser asks."""
+"""The whole application: asked as a browser asks, and as MLflow's client does."""
 
 from __future__ import annotations
 
@@ -6,27 +6,34 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from podium.registry.app import create_app
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.config import Config
 from podium.tracker.db import Database
 
-
-@pytest.fixture
-def db(sqlite_url: str) -> Iterator[Database]:
-    """Pages are HTML over services that are tested on each kind of database."""
-    database = Database(sqlite_url, pool_size=4)
-    yield database
-    database.close()
+from ..api import Api
 
 
 @pytest.fixture
-def pages(db: Database, store: ArtifactStore, sqlite_url: str) -> FlaskClient:
-    app = create_app(Config(database_url=sqlite_url, artifacts="unused"), db=db, store=store)
-    client = app.test_client()
+def whole(sqlite_url: str, store: ArtifactStore) -> Iterator[Flask]:
+    """Pages and REST paths are a skin over services that are tested on each kind of database."""
+    db = Database(sqlite_url, pool_size=4)
+    yield create_app(Config(database_url=sqlite_url, artifacts="unused"), db=db, store=store)
+    db.close()
+
+
+@pytest.fixture
+def pages(whole: Flask) -> FlaskClient:
+    client = whole.test_client()
     client.environ_base["HTTP_ACCEPT"] = "text/html,application/xhtml+xml"
     return client
+
+
+@pytest.fixture
+def rest(whole: Flask) -> Api:
+    return Api(whole.test_client())
 
 
 class Elements(HTMLParser):

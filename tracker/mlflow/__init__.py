@@ -5,7 +5,7 @@ Every path is served under /api and /ajax-api alike; docs/mlflow.md lists them.
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Blueprint, Flask
 
 from . import artifacts, experiments, logged_models, metrics, proxy, runs, server
 
@@ -13,11 +13,17 @@ _PREFIXES = ("/api", "/ajax-api")
 
 
 def register(app: Flask) -> None:
-    for prefix in _PREFIXES:
-        for module in (experiments, runs, metrics, artifacts, proxy, logged_models, server):
-            app.register_blueprint(
-                module.routes,
-                url_prefix=prefix + (module.routes.url_prefix or ""),
-                name=f"{prefix[1:]} {module.routes.name}",
-            )
+    modules = (experiments, runs, metrics, artifacts, proxy, logged_models, server)
+    serve(app, *(module.routes for module in modules))
     app.register_blueprint(artifacts.plain)
+
+
+def serve(app: Flask, *blueprints: Blueprint) -> None:
+    """Answer these routes under both prefixes."""
+    for prefix in _PREFIXES:
+        for routes in blueprints:
+            app.register_blueprint(
+                routes,
+                url_prefix=prefix + (routes.url_prefix or ""),
+                name=f"{prefix[1:]} {routes.name}",
+            )

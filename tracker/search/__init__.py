@@ -7,17 +7,25 @@ from .entity import EXPERIMENTS, RUNS, Attribute, Entity, KeyTable, Kind
 from .order import Ordering, compile_order
 from .pages import search_page
 from .parse import parse_filter, parse_order
-from .syntax import InvalidSearch
+from .syntax import And, Clause, Comparison, InvalidSearch, Key, Not, Operator, Or, Value
 
 __all__ = [
     "EXPERIMENTS",
     "RUNS",
+    "And",
     "Attribute",
+    "Clause",
+    "Comparison",
     "Entity",
     "InvalidSearch",
+    "Key",
     "KeyTable",
     "Kind",
+    "Not",
+    "Operator",
+    "Or",
     "Ordering",
+    "Value",
     "compile_filter",
     "compile_order",
     "parse_filter",

@@ -125,6 +125,7 @@ _SCOPES = {
     "parameter": "param",
     "parameters": "param",
     "tags": "tag",
+    "aliases": "alias",
     "attributes": "attribute",
     "attr": "attribute",
     "run": "attribute",

@@ -21,6 +21,7 @@ from .compile import compile_clause, conditions_on
 from .entity import Entity, Field
 from .order import Ordering, compile_order
 from .parse import parse_filter
+from .syntax import Clause
 
 Row = TypeVar("Row")
 _MAX_TOKEN = 200
@@ -32,7 +33,7 @@ def search_page(
     entity: Entity,
     statement: Select[Row],
     *,
-    filter: str,  # noqa: A002  (its name in the API)
+    filter: str | Clause | None,  # noqa: A002  (its name in the API)
     order_by: Sequence[str],
     max_results: int,
     page_token: str | None,
@@ -40,10 +41,11 @@ def search_page(
 ) -> tuple[list[Row], str | None]:
     """The rows of ``statement`` that match, in order, and the token of the next page if any.
 
-    ``scope`` is what else chose the rows, such as experiment ids: a token holds for it only.
+    ``filter`` may be parsed already. ``scope`` is what else chose the rows, such as experiment ids:
+    a token holds for it only.
     Raises :class:`BadRequest` for a filter, order or token that is not understood.
     """
-    clause = parse_filter(filter)
+    clause = parse_filter(filter) if isinstance(filter, str) else filter
     ordering = compile_order(order_by, entity)
     query = json.dumps([entity.name, str(clause), ordering.terms, [str(each) for each in scope]])
     offset = _open(page_token, query) if page_token else 0

@@ -1,0 +1,59 @@
+"""Aliases: names of one version of a model, which can be moved to another."""
+
+from __future__ import annotations
+
+from podium.client import entities
+from podium.client.errors import BadRequest, NotFound
+from podium.client.rules import check_alias, check_new_alias, is_latest
+from podium.tracker.db import Database, insert
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from .models import Alias, ModelVersion
+from .read import find_model, find_version, version_entities, versions
+
+
+def set_alias(db: Database, name: str, alias: str, version: str | int) -> None:
+    """Give the version this alias; one that another version has moves to it."""
+    check_new_alias(alias)
+    with db.writing() as session:
+        # Locked, so that the version is not deleted in the meantime.
+        found = find_version(session, name, version, change=True)
+        new = insert(session, Alias).values(model=found.model, alias=alias, version=found.id)
+        session.execute(
+            new.on_conflict_do_update(
+                index_elements=["model", "alias"], set_={"version": new.excluded.version}
+            )
+        )
+
+
+def delete_alias(db: Database, name: str, alias: str) -> None:
+    """An alias that is not there is as good as deleted, as in MLflow."""
+    check_alias(alias)
+    with db.writing() as session:
+        model = find_model(session, name)
+        session.execute(delete(Alias).where(Alias.model == model.id, Alias.alias == alias))
+
+
+def get_version_by_alias(db: Database, name: str, alias: str) -> entities.ModelVersion:
+    """``latest``, in capitals or not, is the highest version."""
+    check_alias(alias)
+    with db.reading() as session:
+        return version_entities(session, [find_aliased(session, name, alias)])[0]
+
+
+def find_aliased(session: Session, name: str, alias: str) -> ModelVersion:
+    model = find_model(session, name)
+    of_model = versions().where(ModelVersion.model == model.id)
+    if is_latest(alias):
+        found = session.scalar(of_model.order_by(ModelVersion.version.desc()).limit(1))
+        if found is None:
+            raise NotFound(f"Latest version not found for model {name}.")
+        return found
+    found = session.scalar(
+        of_model.join(Alias, Alias.version == ModelVersion.id).where(Alias.alias == alias)
+    )
+    if found is None:
+        # 400 and not 404: MLflow's clients expect it so.
+        raise BadRequest(f"Registered model alias {alias} not found.")
+    return found

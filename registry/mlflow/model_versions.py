@@ -1,0 +1,142 @@
+"""/mlflow/model-versions/… and /model-versions/get-artifact"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+from podium.tracker.auth.caller import caller
+from podium.tracker.auth.permissions import READ, REGISTER, allow
+from podium.tracker.download import send
+from podium.tracker.mlflow.render import Json, page
+from podium.tracker.rest import arguments
+from podium.tracker.schema import Flag, Int64, Items, Object, Schema, Text
+from podium.tracker.services import services
+
+from .. import version_files, versions
+from . import render
+
+routes = Blueprint("model-versions", __name__, url_prefix="/2.0/mlflow/model-versions")
+plain = Blueprint("model-version-files", __name__, url_prefix="/model-versions")
+
+
+class Pair(Schema):
+    key = Text(required=True)
+    value = Text(load_default="")
+
+
+class Create(Schema):
+    name = Text(required=True)
+    source = Text(required=True)
+    run_id = Text(load_default=None)
+    tags = Items(Object(Pair), load_default=[])
+    run_link = Text(load_default="")
+    description = Text(load_default="")
+    model_id = Text(load_default=None)
+
+
+class ByVersion(Schema):
+    name = Text(required=True)
+    version = Text(required=True)
+
+
+class Update(ByVersion):
+    description = Text(load_default="")
+
+
+class Transition(ByVersion):
+    stage = Text(required=True)
+    archive_existing_versions = Flag(load_default=False)
+
+
+class Search(Schema):
+    filter = Text(load_default="")
+    max_results = Int64(load_default=200_000)
+    order_by = Items(Text(), load_default=[])
+    page_token = Text(load_default="")
+
+
+class SetTag(ByVersion, Pair):
+    pass
+
+
+class DeleteTag(ByVersion):
+    key = Text(required=True)
+
+
+class File(ByVersion):
+    path = Text(required=True)
+
+
+@routes.post("/create")
+@allow(REGISTER)
+def create() -> Json:
+    asked = arguments(Create)
+    tags = [(pair["key"], pair["value"]) for pair in asked.pop("tags")]
+    made = versions.create_version(services().db, tags=tags, user_id=caller().name, **asked)
+    return {"model_version": render.model_version(made)}
+
+
+@routes.get("/get")
+@allow(READ)
+def get() -> Json:
+    found = versions.get_version(services().db, **arguments(ByVersion))
+    return {"model_version": render.model_version(found)}
+
+
+@routes.patch("/update")
+@allow(REGISTER)
+def update() -> Json:
+    found = versions.update_version(services().db, **arguments(Update))
+    return {"model_version": render.model_version(found)}
+
+
+@routes.post("/transition-stage")
+@allow(REGISTER)
+def transition_stage() -> Json:
+    asked = arguments(Transition)
+    archive_existing = asked.pop("archive_existing_versions")
+    found = versions.transition_version(services().db, archive_existing=archive_existing, **asked)
+    return {"model_version": render.model_version(found)}
+
+
+@routes.delete("/delete")
+@allow(REGISTER)
+def delete() -> Json:
+    versions.delete_version(services().db, **arguments(ByVersion))
+    return {}
+
+
+@routes.get("/get-download-uri")
+@allow(READ)
+def get_download_uri() -> Json:
+    return {"artifact_uri": versions.download_uri(services().db, **arguments(ByVersion))}
+
+
+@routes.get("/search")
+@allow(READ)
+def search() -> Json:
+    asked = arguments(Search)
+    found = versions.search_versions(
+        services().db, page_token=asked.pop("page_token") or None, **asked
+    )
+    items = [render.model_version(each) for each in found.items]
+    return page("model_versions", items, found.next_page_token)
+
+
+@routes.post("/set-tag")
+@allow(REGISTER)
+def set_tag() -> Json:
+    versions.set_version_tag(services().db, **arguments(SetTag))
+    return {}
+
+
+@routes.delete("/delete-tag")
+@allow(REGISTER)
+def delete_tag() -> Json:
+    versions.delete_version_tag(services().db, **arguments(DeleteTag))
+    return {}
+
+
+@plain.get("/get-artifact")
+@allow(READ)
+def get_artifact() -> Response:
+    return send(services().store, version_files.file_of(services().db, **arguments(File)))

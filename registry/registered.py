@@ -1,0 +1,167 @@
+"""Registered models: creating, finding, renaming, describing, tagging and deleting them.
+
+A name is taken once, by a model or by a prompt. Deleting a model deletes all that was said of it
+and of its versions; the files stay with the runs that made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from podium.client import entities
+from podium.client.entities import Page
+from podium.client.errors import AlreadyExists, BadRequest
+from podium.client.rules import MAX_DESCRIPTION, check_key, check_model_name, check_text
+from podium.tracker.clock import now_ms
+from podium.tracker.db import Database, insert
+from podium.tracker.search import search_page
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from . import prompts
+from .models import ModelTag, ModelVersion, RegisteredModel
+from .read import find_model, model_entities, models
+from .search import REGISTERED_MODELS
+from .tags import checked, write
+
+MAX_PAGE = 1000
+
+
+def create_model(
+    db: Database,
+    *,
+    name: str,
+    description: str = "",
+    tags: Iterable[tuple[str, str]] = (),
+    user_id: str = "",
+) -> entities.RegisteredModel:
+    """Raises :class:`AlreadyExists` for a name in use, by which clients know to go on with it."""
+    wanted = checked(tags)
+    now = now_ms()
+    values = {
+        "name": check_model_name(name),
+        "description": check_text(description, "description", limit=MAX_DESCRIPTION),
+        "user_id": user_id,
+        "creation_time": now,
+        "last_update_time": now,
+        "last_version": 0,
+    }
+    with db.writing() as session:
+        made = session.scalar(
+            insert(session, RegisteredModel)
+            .values(**values)
+            .on_conflict_do_nothing(index_elements=["name"])
+            .returning(RegisteredModel)
+        )
+        if made is None:
+            raise _taken(session, name, prompt=prompts.is_prompt(wanted))
+        write(session, ModelTag, made.id, wanted)
+        return model_entities(session, [made])[0]
+
+
+def get_model(db: Database, name: str) -> entities.RegisteredModel:
+    with db.reading() as session:
+        return model_entities(session, [find_model(session, name)])[0]
+
+
+def update_model(db: Database, name: str, *, description: str) -> entities.RegisteredModel:
+    check_text(description, "description", limit=MAX_DESCRIPTION)
+    with db.writing() as session:
+        model = find_model(session, name, change=True)
+        model.description = description
+        model.last_update_time = now_ms()
+        session.flush()
+        return model_entities(session, [model])[0]
+
+
+def rename_model(db: Database, name: str, new_name: str) -> entities.RegisteredModel:
+    """Versions, aliases and tags stay; whoever asks for the old name finds nothing."""
+    check_model_name(new_name, "new_name")
+    with db.writing() as session:
+        model = find_model(session, name, change=True)
+        now = now_ms()
+        model.name = new_name
+        model.last_update_time = now
+        try:
+            session.flush()
+        except IntegrityError:
+            raise AlreadyExists(
+                f"Registered Model (name={new_name}) already exists. Choose another 'new_name'."
+            ) from None
+        session.execute(
+            update(ModelVersion)
+            .where(ModelVersion.model == model.id)
+            .values(last_update_time=now)
+            .execution_options(synchronize_session=False)
+        )
+        return model_entities(session, [model])[0]
+
+
+def delete_model(db: Database, name: str) -> None:
+    """For good, with its versions: their numbers begin again if the name is registered anew."""
+    with db.writing() as session:
+        session.delete(find_model(session, name, change=True))
+
+
+def search_models(
+    db: Database,
+    *,
+    filter: str = "",  # noqa: A002  (its name in the API)
+    order_by: Sequence[str] = (),
+    max_results: int = 100,
+    page_token: str | None = None,
+) -> Page[entities.RegisteredModel]:
+    """One page; prompts are in it only where the filter asks for them."""
+    check_page(max_results, MAX_PAGE)
+    with db.reading() as session:
+        rows, token = search_page(
+            session,
+            REGISTERED_MODELS,
+            models(),
+            filter=prompts.parse_filter(filter),
+            order_by=order_by,
+            max_results=max_results,
+            page_token=page_token,
+            scope=(),
+        )
+        return Page(tuple(model_entities(session, rows)), token)
+
+
+def set_model_tag(db: Database, name: str, key: str, value: str) -> None:
+    wanted = checked([(key, value)])
+    with db.writing() as session:
+        write(session, ModelTag, find_model(session, name).id, wanted)
+
+
+def delete_model_tag(db: Database, name: str, key: str) -> None:
+    """A tag that is not there is as good as deleted, as in MLflow."""
+    check_key(key, "key", kind="tag")
+    with db.writing() as session:
+        model = find_model(session, name)
+        session.execute(delete(ModelTag).where(ModelTag.model == model.id, ModelTag.key == key))
+
+
+def check_page(max_results: int, limit: int) -> None:
+    if not 1 <= max_results <= limit:
+        raise BadRequest(
+            f"Invalid value {max_results} for parameter 'max_results' supplied: "
+            f"it must be between 1 and {limit}."
+        )
+
+
+def _taken(session: Session, name: str, *, prompt: bool) -> AlreadyExists:
+    """In the words by which MLflow's clients tell a model from a prompt."""
+    found = select(ModelTag.key, ModelTag.value).join(
+        RegisteredModel, RegisteredModel.id == ModelTag.model
+    )
+    rows = session.execute(found.where(RegisteredModel.name == name))
+    there = {key: value for key, value in rows}  # noqa: C416  (rows are no tuples to mypy)
+    kinds = {True: "Prompt", False: "Registered Model"}
+    old, new = kinds[prompts.is_prompt(there)], kinds[prompt]
+    if old == new:
+        return AlreadyExists(f"{new} (name={name}) already exists.")
+    return AlreadyExists(
+        f"Tried to create a {new.lower()} with name {name!r}, but the name is already taken by a "
+        f"{old.lower()}. A model and a prompt cannot have the same name: choose another 'name'."
+    )

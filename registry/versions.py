@@ -1,0 +1,177 @@
+"""Model versions: registering, finding, describing, tagging and deleting them.
+
+Numbers count from 1 within a model and are never given twice: one that was deleted stays a row,
+which says nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from podium.client import entities
+from podium.client.entities import LifecycleStage, Page, VersionStatus
+from podium.client.rules import MAX_DESCRIPTION, check_key, check_text
+from podium.tracker.clock import now_ms
+from podium.tracker.db import Database
+from podium.tracker.search import search_page
+from sqlalchemy import delete
+
+from . import prompts
+from .models import Alias, ModelVersion, VersionTag
+from .read import find_model, find_version, latest, version_entities, versions
+from .registered import check_page
+from .search import MODEL_VERSIONS
+from .sources import MAX_SOURCE, prompt_source, resolve
+from .stages import CANONICAL, set_stage
+from .tags import checked, write
+
+MAX_PAGE = 200_000
+
+
+def create_version(
+    db: Database,
+    *,
+    name: str,
+    source: str,
+    run_id: str | None = None,
+    model_id: str | None = None,
+    run_link: str = "",
+    description: str = "",
+    tags: Iterable[tuple[str, str]] = (),
+    user_id: str = "",
+) -> entities.ModelVersion:
+    """Register what ``source`` leads to as the next version; see :mod:`.sources` for the rules."""
+    wanted = checked(tags)
+    check_text(description, "description", limit=MAX_DESCRIPTION)
+    check_text(run_link, "run_link", limit=MAX_SOURCE)
+    with db.reading() as session:
+        find_model(session, name)
+        if prompts.is_prompt(wanted):
+            found = prompt_source(source)
+        else:
+            found = resolve(session, source, run_id=run_id, model_id=model_id)
+    now = now_ms()
+    with db.writing() as session:
+        model = find_model(session, name, change=True)
+        model.last_version += 1
+        model.last_update_time = now
+        made = ModelVersion(
+            registered=model,
+            version=model.last_version,
+            stage=CANONICAL.first,
+            status=VersionStatus.READY,
+            lifecycle_stage=LifecycleStage.ACTIVE,
+            source=found.uri,
+            storage_location=found.storage_location,
+            run_id=found.run_id,
+            run_link=run_link,
+            model_id=found.model_id,
+            description=description,
+            user_id=user_id,
+            creation_time=now,
+            last_update_time=now,
+        )
+        session.add(made)
+        session.flush()
+        write(session, VersionTag, made.id, wanted)
+        return version_entities(session, [made])[0]
+
+
+def get_version(db: Database, name: str, version: str | int) -> entities.ModelVersion:
+    with db.reading() as session:
+        return version_entities(session, [find_version(session, name, version)])[0]
+
+
+def download_uri(db: Database, name: str, version: str | int) -> str:
+    """Where its files are; what was written as the source where there are none."""
+    with db.reading() as session:
+        found = find_version(session, name, version)
+        return found.storage_location or found.source
+
+
+def latest_versions(
+    db: Database, name: str, stages: Sequence[str] = ()
+) -> list[entities.ModelVersion]:
+    """The highest version of each of these stages that has one; without ``stages``, of all."""
+    wanted = {CANONICAL.named(each).name for each in stages} or set(CANONICAL.table)
+    with db.reading() as session:
+        model = find_model(session, name)
+        rows = [row for row in latest(session, [model.id])[model.id] if row.stage in wanted]
+        return version_entities(session, rows)
+
+
+def update_version(
+    db: Database, name: str, version: str | int, *, description: str
+) -> entities.ModelVersion:
+    check_text(description, "description", limit=MAX_DESCRIPTION)
+    with db.writing() as session:
+        found = find_version(session, name, version, change=True)
+        found.description = description
+        found.last_update_time = now_ms()
+        session.flush()
+        return version_entities(session, [found])[0]
+
+
+def delete_version(db: Database, name: str, version: str | int) -> None:
+    """Soft: the number stays taken. Its aliases and tags go, and all it said of its source."""
+    with db.writing() as session:
+        found = find_version(session, name, version, change=True)
+        found.lifecycle_stage = LifecycleStage.DELETED
+        found.source = "REDACTED-SOURCE-PATH"
+        found.storage_location = found.run_link = found.description = ""
+        found.user_id = found.status_message = ""
+        found.run_id = found.model_id = found.digest = None
+        found.last_update_time = found.registered.last_update_time = now_ms()
+        session.execute(delete(Alias).where(Alias.version == found.id))
+        session.execute(delete(VersionTag).where(VersionTag.version == found.id))
+
+
+def transition_version(
+    db: Database, name: str, version: str | int, *, stage: str, archive_existing: bool = False
+) -> entities.ModelVersion:
+    with db.writing() as session:
+        changes = set_stage(
+            session, name=name, version=version, stage=stage, archive_existing=archive_existing
+        )
+        return version_entities(session, [changes[0].version])[0]
+
+
+def search_versions(
+    db: Database,
+    *,
+    filter: str = "",  # noqa: A002  (its name in the API)
+    order_by: Sequence[str] = (),
+    max_results: int = 10_000,
+    page_token: str | None = None,
+) -> Page[entities.ModelVersion]:
+    """One page; prompts are in it only where the filter asks for them."""
+    check_page(max_results, MAX_PAGE)
+    with db.reading() as session:
+        rows, token = search_page(
+            session,
+            MODEL_VERSIONS,
+            versions(),
+            filter=prompts.parse_filter(filter),
+            order_by=order_by,
+            max_results=max_results,
+            page_token=page_token,
+            scope=(),
+        )
+        return Page(tuple(version_entities(session, rows)), token)
+
+
+def set_version_tag(db: Database, name: str, version: str | int, key: str, value: str) -> None:
+    wanted = checked([(key, value)])
+    with db.writing() as session:
+        found = find_version(session, name, version)
+        write(session, VersionTag, found.id, wanted)
+
+
+def delete_version_tag(db: Database, name: str, version: str | int, key: str) -> None:
+    """A tag that is not there is as good as deleted, as in MLflow."""
+    check_key(key, "key", kind="tag")
+    with db.writing() as session:
+        found = find_version(session, name, version)
+        session.execute(
+            delete(VersionTag).where(VersionTag.version == found.id, VersionTag.key == key)
+        )
