@@ -30,6 +30,7 @@ _MLFLOW_WARNINGS = (
     "ignore::FutureWarning:mlflow",
     "ignore::UserWarning:mlflow",
     "ignore::ResourceWarning",
+    "ignore:.*Model registry stages will be removed:FutureWarning",
 )
 
 
