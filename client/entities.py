@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 CRASHED_TAG = "podium.crashed"
+DATASET_CONTEXT_TAG = "mlflow.data.context"
 
 
 class RunStatus(StrEnum):
@@ -62,6 +63,92 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True)
+class Dataset:
+    """What a run has read: name and digest say which data, source where they are from.
+
+    ``source``, ``schema`` and ``profile`` are texts of whoever logged it, mostly JSON.
+    """
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInput:
+    """A data set as a run has used it. ``context`` says what for, as in ``training``."""
+
+    dataset: Dataset
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def context(self) -> str | None:
+        return self.tags.get(DATASET_CONTEXT_TAG)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSummary:
+    """A data set of an experiment's runs, once for each use it was put to."""
+
+    experiment_id: str
+    name: str
+    digest: str
+    context: str | None
+
+
+class ModelStatus(StrEnum):
+    """Whether the files of a logged model are there."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetric:
+    """A point that a run has measured of a logged model, perhaps on a data set."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
+    model_id: str
+    run_id: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutput:
+    """A logged model that a run has made, and at which step."""
+
+    model_id: str
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedModel:
+    """A model that was logged: its own thing, with a place of its own for its files."""
+
+    model_id: str
+    experiment_id: str
+    name: str
+    status: ModelStatus
+    artifact_uri: str
+    creation_time: int
+    last_update_time: int
+    lifecycle_stage: LifecycleStage
+    model_type: str | None = None
+    source_run_id: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[ModelMetric, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunSnapshot:
     """A run as it was when the server was asked. ``latest`` holds one point per metric key."""
 
@@ -77,6 +164,9 @@ class RunSnapshot:
     latest: tuple[Metric, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    datasets: tuple[DatasetInput, ...] = ()
+    model_inputs: tuple[str, ...] = ()
+    model_outputs: tuple[ModelOutput, ...] = ()
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -141,7 +231,7 @@ class RegisteredModel:
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """A file or folder below a run's artifact root. ``path`` is relative to that root."""
+    """A file or folder below an artifact root. ``path`` is relative to that root."""
 
     path: str
     is_dir: bool

@@ -1,4 +1,4 @@
-"""Names for runs that were given none: two words a person can say and a number."""
+"""Names for runs and models that were given none: two words a person can say and a number."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ _THINGS = tuple(
 )
 
 
-def random_run_name() -> str:
+def random_name() -> str:
     """For example ``brisk-heron-412``."""
     return f"{secrets.choice(_QUALITIES)}-{secrets.choice(_THINGS)}-{100 + secrets.randbelow(900)}"

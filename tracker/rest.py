@@ -34,9 +34,22 @@ def arguments(schema: type[Schema]) -> dict[str, Any]:
 
     Raises :class:`BadRequest` that names the field.
     """
+    return query(schema) if request.method == "GET" else _load(schema(), json_body())
+
+
+def query(schema: type[Schema]) -> dict[str, Any]:
+    """As :func:`arguments`, of the query, whatever the method: the body is something else."""
     reader = schema()
+    found: dict[str, Any] = request.args.to_dict()
+    for name, field in reader.fields.items():
+        if isinstance(field, Items) and name in request.args:
+            found[name] = request.args.getlist(name)
+    return _load(reader, found)
+
+
+def _load(reader: Schema, asked: Any) -> dict[str, Any]:
     try:
-        found = reader.load(_query(reader) if request.method == "GET" else json_body())
+        found = reader.load(asked)
     except ValidationError as error:
         raise BadRequest(refusal(error)) from None
     assert isinstance(found, dict)  # noqa: S101  (a schema of many would be a list)
@@ -63,14 +76,6 @@ def body_bytes(limit: int) -> bytes:
         raise TooLarge(
             f"The body is larger than {limit} bytes. Send it in smaller pieces."
         ) from None
-
-
-def _query(reader: Schema) -> dict[str, Any]:
-    query: dict[str, Any] = request.args.to_dict()
-    for name, field in reader.fields.items():
-        if isinstance(field, Items) and name in request.args:
-            query[name] = request.args.getlist(name)
-    return query
 
 
 def _decode(data: bytes | str) -> Any:

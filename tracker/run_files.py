@@ -33,11 +33,16 @@ def list_files(
     db: Database, store: ArtifactStore, run_id: str, folder: str = ""
 ) -> Sequence[FileInfo]:
     """What is directly in a folder of the run; each ``path`` is relative to the run's root."""
+    return list_below(store, root_of(db, run_id), folder)
+
+
+def list_below(store: ArtifactStore, root: ArtifactPath, folder: str) -> Sequence[FileInfo]:
+    """What is directly in a folder below ``root``; each ``path`` is relative to ``root``."""
     below = ArtifactPath.parse_folder(folder)
     prefix = f"{below}/" if below.key else ""
     return [
         FileInfo(prefix + each.path, each.is_dir, each.file_size)
-        for each in store.list(root_of(db, run_id) / below)
+        for each in store.list(root / below)
     ]
 
 

@@ -86,11 +86,7 @@ def sampled_histories(
     max_results: int = MAX_SAMPLES,
 ) -> dict[str, tuple[Metric, ...]]:
     """Of each run at most ``max_results`` points, evenly spaced by rank, the first and last too."""
-    if not 1 <= len(run_ids) <= MAX_SAMPLED_RUNS:
-        raise BadRequest(
-            f"Invalid value for parameter 'run_ids' supplied: it must hold 1 to {MAX_SAMPLED_RUNS} "
-            f"run ids, not {len(run_ids)}."
-        )
+    _check_run_ids(run_ids, "run_ids")
     if not 1 <= max_results <= MAX_SAMPLES:
         raise BadRequest(
             f"Invalid value {max_results} for parameter 'max_results' supplied: "
@@ -110,6 +106,26 @@ def sampled_histories(
                 ranks = np.linspace(0, len(points) - 1, max_results)
                 points = points.take(np.unique(ranks.astype(np.intp)))
             found[run_id] = _metrics(key, points)
+    return found
+
+
+def joined_histories(
+    db: Database, run_ids: Sequence[str], key: str, *, max_results: int = MAX_HISTORY_PAGE
+) -> list[tuple[str, Metric]]:
+    """The points of one run after the other, by run id; ``max_results`` in all."""
+    _check_run_ids(run_ids, "run_id")
+    if max_results < 1:
+        raise BadRequest(
+            f"Invalid value {max_results} for parameter 'max_results' supplied: "
+            "it must be one or more."
+        )
+    left = min(max_results, MAX_HISTORY_PAGE)
+    found: list[tuple[str, Metric]] = []
+    with db.reading() as session:
+        for run_id in sorted(set(run_ids)):
+            points = history(session, find_run(session, run_id).id, key).take(slice(0, left))
+            found += [(run_id, point) for point in _metrics(key, points)]
+            left -= len(points)
     return found
 
 
@@ -143,6 +159,14 @@ def charts(
         read = read_runs(session, {row: stale[run_id] for row, run_id in ids.items()}, window)
         found = {ids[row]: columns for row, columns in read.items()}
     return [_drawn(each, received.get((each.run_id, each.key), 0), found, width) for each in wanted]
+
+
+def _check_run_ids(run_ids: Sequence[str], field: str) -> None:
+    if not 1 <= len(run_ids) <= MAX_SAMPLED_RUNS:
+        raise BadRequest(
+            f"Invalid value for parameter '{field}' supplied: it must hold 1 to {MAX_SAMPLED_RUNS} "
+            f"run ids, not {len(run_ids)}."
+        )
 
 
 def _received(session: Session, wanted: Sequence[Wanted]) -> dict[tuple[str, str], int]:

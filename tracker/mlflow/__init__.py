@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask
 
-from . import artifacts, experiments, logged_models, metrics, proxy, runs, server
+from . import artifacts, experiments, logged_models, metrics, proxy, runs, server, workspaces
 
 _PREFIXES = ("/api", "/ajax-api")
+_ROUTES = (
+    experiments.routes,
+    runs.routes,
+    metrics.routes,
+    artifacts.routes,
+    artifacts.upload,
+    proxy.routes,
+    logged_models.routes,
+    server.routes,
+    workspaces.routes,
+)
 
 
 def register(app: Flask) -> None:
-    modules = (experiments, runs, metrics, artifacts, proxy, logged_models, server)
-    serve(app, *(module.routes for module in modules))
+    serve(app, *_ROUTES)
     app.register_blueprint(artifacts.plain)
 
 

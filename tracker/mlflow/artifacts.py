@@ -1,4 +1,4 @@
-"""/mlflow/artifacts/… and /get-artifact: the files of a run, by the run's id."""
+"""/mlflow/artifacts/… and others: the files of a run or a logged model, by its id."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from podium.client.errors import BadRequest
 
 from .. import run_files
 from ..artifacts.base import MAX_PRESIGNED_SECONDS
+from ..artifacts.paths import ArtifactPath
 from ..auth.permissions import LOG, READ, allow
 from ..download import send
-from ..rest import arguments
+from ..logged_models import files as model_files
+from ..rest import arguments, body_bytes, query
 from ..schema import Int64, Schema, Text
 from ..services import services
 from . import render
 from .render import Json
 
 routes = Blueprint("artifacts", __name__, url_prefix="/2.0/mlflow/artifacts")
+upload = Blueprint("upload-artifact", __name__, url_prefix="/2.0/mlflow/upload-artifact")
 plain = Blueprint("get-artifact", __name__)
 
 _SHA256_BYTES = 32
+MAX_UPLOAD = 10 * 1024 * 1024
 
 
 class Folder(Schema):
@@ -33,12 +37,20 @@ class File(Schema):
     path = Text(required=True)
 
 
-class Upload(File):
+class Presigned(Schema):
+    """Of a run or of a logged model."""
+
+    run_id = Text(load_default="")
+    model_id = Text(load_default="")
+    path = Text(required=True)
+
+
+class Upload(Presigned):
     content_length = Int64(required=True)
     checksum_sha256 = Text(required=True)
 
 
-class Download(File):
+class Download(Presigned):
     expiration = Int64(load_default=MAX_PRESIGNED_SECONDS)
 
 
@@ -60,7 +72,7 @@ def presigned_upload_url() -> Json:
     if asked["content_length"] < 0:
         raise BadRequest("'content_length' must be the file's size in bytes, zero or more.")
     signed = run_files.direct(services().store).presign_put(
-        run_files.file_of(services().db, asked["run_id"], asked["path"]),
+        _file_of(asked),
         length=asked["content_length"],
         sha256=parse_sha256(asked["checksum_sha256"], "checksum_sha256"),
     )
@@ -74,7 +86,7 @@ def presigned_download_url() -> Json:
     if asked["expiration"] < 1:
         raise BadRequest("'expiration' must be a number of seconds, one or more.")
     signed = run_files.direct(services().store).presign_get(
-        run_files.file_of(services().db, asked["run_id"], asked["path"]),
+        _file_of(asked),
         expires=min(asked["expiration"], MAX_PRESIGNED_SECONDS),
     )
     return {"presigned_url": signed.url, "headers": signed.headers}
@@ -86,6 +98,28 @@ def get_artifact() -> Response:
     asked = arguments(File)
     path = run_files.file_of(services().db, asked["run_id"], asked["path"])
     return send(services().store, path)
+
+
+@upload.post("")
+@allow(LOG)
+def upload_artifact() -> Json:
+    """A file of at most 10 MB as the body, which MLflow's own pages send."""
+    asked = query(File)
+    body = body_bytes(MAX_UPLOAD)
+    if not body:
+        raise BadRequest("Request must specify data: send the file as the body.")
+    path = run_files.file_of(services().db, asked["run_id"], asked["path"])
+    services().store.put(path, [body], length=len(body))
+    return {}
+
+
+def _file_of(asked: Json) -> ArtifactPath:
+    run_id, model_id = asked["run_id"], asked["model_id"]
+    if bool(run_id) == bool(model_id):
+        raise BadRequest("Exactly one of 'run_id' and 'model_id' must be provided.")
+    if run_id:
+        return run_files.file_of(services().db, run_id, asked["path"])
+    return model_files.file_of(services().db, model_id, asked["path"])
 
 
 def parse_sha256(text: str, field: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 from podium.client.entities import ViewType
 
-from .. import experiments
+from .. import datasets, experiments
 from ..auth.permissions import LOG, READ, allow
 from ..rest import arguments
 from ..schema import Choice, Int64, Items, Object, Schema, Text
@@ -53,6 +53,10 @@ class Search(Schema):
     filter = Text(load_default="")
     order_by = Items(Text(), load_default=[])
     view_type = Choice(ViewType, load_default=ViewType.ACTIVE_ONLY)
+
+
+class OfExperiments(Schema):
+    experiment_ids = Items(Text(), load_default=[])
 
 
 @routes.post("/create")
@@ -113,6 +117,13 @@ def search() -> Json:
     )
     items = [render.experiment(each) for each in page.items]
     return render.page("experiments", items, page.next_page_token)
+
+
+@routes.post("/search-datasets")
+@allow(READ)
+def search_datasets() -> Json:
+    found = datasets.search_datasets(services().db, **arguments(OfExperiments))
+    return render.page("dataset_summaries", [render.dataset_summary(each) for each in found], None)
 
 
 @routes.post("/set-experiment-tag")

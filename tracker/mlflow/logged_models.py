@@ -1,30 +1,193 @@
-"""/mlflow/logged-models/search: there are none yet.
-
-The stock client asks for the logged models of a run whenever it lists or downloads a folder of it,
-so that "none" has to be an answer before they can be created.
-"""
+"""/mlflow/logged-models…"""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from enum import StrEnum
 
-from .. import experiments
-from ..auth.permissions import READ, allow
+from flask import Blueprint, Response
+from podium.client.entities import ModelStatus
+from podium.client.errors import BadRequest
+
+from .. import logged_models as models
+from .. import run_files
+from ..auth.permissions import LOG, READ, allow
+from ..download import send
+from ..logged_models import files
 from ..rest import arguments
-from ..schema import Items, Schema, Text
+from ..schema import Choice, Flag, Int64, Items, Object, Schema, Text
 from ..services import services
+from . import render
+from .experiments import Pair
 from .render import Json
 
 routes = Blueprint("logged-models", __name__, url_prefix="/2.0/mlflow/logged-models")
 
 
+class Status(StrEnum):
+    """:class:`ModelStatus` in the words of the protocol, and in its order."""
+
+    PENDING = "LOGGED_MODEL_PENDING"
+    READY = "LOGGED_MODEL_READY"
+    FAILED = "LOGGED_MODEL_UPLOAD_FAILED"
+
+
+class Create(Schema):
+    experiment_id = Text(required=True)
+    name = Text(load_default=None)
+    model_type = Text(load_default=None)
+    source_run_id = Text(load_default=None)
+    params = Items(Object(Pair), load_default=[])
+    tags = Items(Object(Pair), load_default=[])
+
+
+class Get(Schema):
+    allow_deleted = Flag(load_default=False)
+
+
+class Finalize(Schema):
+    model_id = Text(load_default=None)
+    status = Choice(Status, required=True)
+
+
+class Params(Schema):
+    params = Items(Object(Pair), load_default=[])
+
+
+class Tags(Schema):
+    tags = Items(Object(Pair), load_default=[])
+
+
+class OnDataset(Schema):
+    dataset_name = Text(required=True)
+    dataset_digest = Text(load_default="")
+
+
+class OrderBy(Schema):
+    field_name = Text(required=True)
+    ascending = Flag(load_default=True)
+    dataset_name = Text(load_default="")
+    dataset_digest = Text(load_default="")
+
+
 class Search(Schema):
     experiment_ids = Items(Text(), required=True)
+    filter = Text(load_default="")
+    datasets = Items(Object(OnDataset), load_default=[])
+    order_by = Items(Object(OrderBy), load_default=[])
+    max_results = Int64(load_default=100)
+    page_token = Text(load_default="")
+
+
+class Folder(Schema):
+    artifact_directory_path = Text(load_default="")
+
+
+class File(Schema):
+    artifact_file_path = Text(required=True)
+
+
+@routes.post("")
+@allow(LOG)
+def create() -> Json:
+    asked = arguments(Create)
+    made = models.create_model(
+        services().db,
+        params=render.tuples(asked.pop("params")),
+        tags=dict(render.tuples(asked.pop("tags"))),
+        **asked,
+    )
+    return {"model": render.logged_model(made)}
+
+
+@routes.get("/<model_id>")
+@allow(READ)
+def get(model_id: str) -> Json:
+    deleted = arguments(Get)["allow_deleted"]
+    return {
+        "model": render.logged_model(models.get_model(services().db, model_id, deleted=deleted))
+    }
+
+
+@routes.patch("/<model_id>")
+@allow(LOG)
+def finalize(model_id: str) -> Json:
+    asked = arguments(Finalize)
+    if asked["model_id"] not in (None, model_id):
+        raise BadRequest("'model_id' is another one than in the path: leave it out.")
+    status = ModelStatus[asked["status"].name]
+    return {"model": render.logged_model(models.finalize_model(services().db, model_id, status))}
+
+
+@routes.delete("/<model_id>")
+@allow(LOG)
+def delete(model_id: str) -> Json:
+    models.delete_model(services().db, model_id)
+    return {}
+
+
+@routes.post("/<model_id>/params")
+@allow(LOG)
+def log_params(model_id: str) -> Json:
+    models.log_params(services().db, model_id, render.tuples(arguments(Params)["params"]))
+    return {}
+
+
+@routes.patch("/<model_id>/tags")
+@allow(LOG)
+def set_tags(model_id: str) -> Json:
+    models.set_tags(services().db, model_id, dict(render.tuples(arguments(Tags)["tags"])))
+    return {}
+
+
+@routes.delete("/<model_id>/tags/<path:key>")
+@allow(LOG)
+def delete_tag(model_id: str, key: str) -> Json:
+    models.delete_tag(services().db, model_id, key)
+    return {}
 
 
 @routes.post("/search")
 @allow(READ)
 def search() -> Json:
-    for experiment_id in arguments(Search)["experiment_ids"]:
-        experiments.get_experiment(services().db, experiment_id)
-    return {}
+    asked = arguments(Search)
+    page = models.search_models(
+        services().db,
+        datasets=[_dataset(each) for each in asked.pop("datasets")],
+        order_by=[_term(index, each) for index, each in enumerate(asked.pop("order_by"))],
+        page_token=asked.pop("page_token") or None,
+        max_results=asked.pop("max_results") or 100,
+        **asked,
+    )
+    items = [render.logged_model(each) for each in page.items]
+    return render.page("models", items, page.next_page_token)
+
+
+@routes.get("/<model_id>/artifacts/directories")
+@allow(READ)
+def list_artifacts(model_id: str) -> Json:
+    folder = arguments(Folder)["artifact_directory_path"]
+    db, store = services().db, services().store
+    found = run_files.list_below(store, files.root_of(db, model_id), folder)
+    uri = files.uri_of(db, model_id)
+    return {"root_uri": uri, **render.page("files", render.files(found), None)}
+
+
+@routes.get("/<model_id>/artifacts/files")
+@allow(READ)
+def get_artifact(model_id: str) -> Response:
+    path = arguments(File)["artifact_file_path"]
+    return send(services().store, files.file_of(services().db, model_id, path))
+
+
+def _dataset(asked: Json) -> models.OnDataset:
+    return models.OnDataset(asked["dataset_name"], asked["dataset_digest"])
+
+
+def _term(index: int, asked: Json) -> models.OrderTerm:
+    dataset = _dataset(asked) if asked["dataset_name"] else None
+    if dataset is None and asked["dataset_digest"]:
+        raise BadRequest(
+            f"Missing value for required parameter 'order_by[{index}].dataset_name': "
+            "'dataset_digest' can only be specified if 'dataset_name' is also specified."
+        )
+    return models.OrderTerm(asked["field_name"], asked["ascending"], dataset)

@@ -22,6 +22,12 @@ class History(Schema):
     page_token = Text(load_default="")
 
 
+class Bulk(Schema):
+    run_id = Items(Text(), required=True)
+    metric_key = Text(required=True)
+    max_results = Int64(load_default=series.MAX_HISTORY_PAGE)
+
+
 class Sample(Schema):
     run_ids = Items(Text(), required=True)
     metric_key = Text(required=True)
@@ -44,6 +50,16 @@ def get_history() -> Json:
     return render.page(
         "metrics", [render.metric(each) for each in page.items], page.next_page_token
     )
+
+
+@routes.get("/get-history-bulk")
+@allow(READ)
+def get_history_bulk() -> Json:
+    asked = arguments(Bulk)
+    found = series.joined_histories(
+        services().db, asked["run_id"], asked["metric_key"], max_results=asked["max_results"]
+    )
+    return {"metrics": [{**render.metric(point), "run_id": run_id} for run_id, point in found]}
 
 
 @routes.get("/get-history-bulk-interval")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint
-from podium.client.entities import Metric, RunStatus, ViewType
+from podium.client.entities import (
+    Dataset,
+    DatasetInput,
+    ModelOutput,
+    RunStatus,
+    ViewType,
+)
 
 from .. import runs
 from ..auth.permissions import LOG, READ, allow
-from ..metrics import PointTable
 from ..rest import arguments
-from ..schema import Choice, Int64, Items, Number, Object, Schema, Text
+from ..schema import Choice, Int64, Items, Object, Schema, Text
 from ..services import services
 from ..telemetry import POINTS
 from . import render
 from .experiments import Pair
+from .measured import Measured, Point, Points
 from .render import Json
 
 routes = Blueprint("runs", __name__, url_prefix="/2.0/mlflow/runs")
@@ -43,33 +47,47 @@ class Update(ById):
     run_name = Text(load_default=None)
 
 
-class Point(Schema):
-    key = Text(required=True)
-    value = Number(required=True)
-    timestamp = Int64(required=True)
-    step = Int64(load_default=0)
-
-
 class LogMetric(ById, Point):
     pass
 
 
+class InputDataset(Schema):
+    name = Text(required=True)
+    digest = Text(required=True)
+    source_type = Text(required=True)
+    source = Text(required=True)
+    schema = Text(load_default=None)
+    profile = Text(load_default=None)
+
+
+class Input(Schema):
+    dataset = Object(InputDataset, required=True)
+    tags = Items(Object(Pair), load_default=[])
+
+
+class InputModel(Schema):
+    model_id = Text(required=True)
+
+
+class LogInputs(ById):
+    datasets = Items(Object(Input), load_default=[])
+    models = Items(Object(InputModel), load_default=[])
+
+
+class OutputModel(InputModel):
+    step = Int64(load_default=0)
+
+
+class LogOutputs(ById):
+    models = Items(Object(OutputModel), required=True)
+
+
+class LogModel(ById):
+    model_json = Text(required=True)
+
+
 class LogPair(ById, Pair):
     pass
-
-
-class Points(Items):
-    """Of metrics; usually all of them are well, and then none is looked at on its own."""
-
-    def __init__(self) -> None:
-        super().__init__(Object(Point), load_default=PointTable.of_metrics([]))
-
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
-        points = PointTable.of_json(value) if isinstance(value, list) else None
-        if points is None:
-            checked: Any = super()._deserialize(value, *args, **options)
-            points = PointTable.of_metrics([Metric(**point) for point in checked])
-        return points
 
 
 class LogBatch(ById):
@@ -95,7 +113,7 @@ class Search(Schema):
 @allow(LOG)
 def create() -> Json:
     asked = arguments(Create)
-    tags = dict(_pairs(asked.pop("tags")))
+    tags = dict(render.tuples(asked.pop("tags")))
     return {"run": render.run(runs.create_run(services().db, tags=tags, **asked))}
 
 
@@ -129,7 +147,9 @@ def restore() -> Json:
 @allow(LOG)
 def log_metric() -> Json:
     asked = arguments(LogMetric)
-    runs.log_batch(services().db, asked.pop("run_id"), metrics=[Metric(**asked)])
+    run_id = asked.pop("run_id")
+    measured = Measured.of([asked])
+    runs.log_batch(services().db, run_id, metrics=measured.points, model_metrics=measured.of_models)
     POINTS.labels("mlflow").inc()
     return {}
 
@@ -138,7 +158,7 @@ def log_metric() -> Json:
 @allow(LOG)
 def log_parameter() -> Json:
     asked = arguments(LogPair)
-    runs.log_batch(services().db, asked["run_id"], params=_pairs([asked]))
+    runs.log_batch(services().db, asked["run_id"], params=render.tuples([asked]))
     return {}
 
 
@@ -146,7 +166,7 @@ def log_parameter() -> Json:
 @allow(LOG)
 def set_tag() -> Json:
     asked = arguments(LogPair)
-    runs.log_batch(services().db, asked["run_id"], tags=_pairs([asked]))
+    runs.log_batch(services().db, asked["run_id"], tags=render.tuples([asked]))
     return {}
 
 
@@ -164,11 +184,41 @@ def log_batch() -> Json:
     runs.log_batch(
         services().db,
         asked["run_id"],
-        metrics=asked["metrics"],
-        params=_pairs(asked["params"]),
-        tags=_pairs(asked["tags"]),
+        metrics=asked["metrics"].points,
+        model_metrics=asked["metrics"].of_models,
+        params=render.tuples(asked["params"]),
+        tags=render.tuples(asked["tags"]),
     )
-    POINTS.labels("mlflow").inc(len(asked["metrics"]))
+    POINTS.labels("mlflow").inc(len(asked["metrics"].points))
+    return {}
+
+
+@routes.post("/log-inputs")
+@allow(LOG)
+def log_inputs() -> Json:
+    asked = arguments(LogInputs)
+    runs.log_inputs(
+        services().db,
+        asked["run_id"],
+        inputs=[_dataset_input(each) for each in asked["datasets"]],
+        models=[each["model_id"] for each in asked["models"]],
+    )
+    return {}
+
+
+@routes.post("/outputs")
+@allow(LOG)
+def log_outputs() -> Json:
+    asked = arguments(LogOutputs)
+    models = [ModelOutput(**each) for each in asked["models"]]
+    runs.log_outputs(services().db, asked["run_id"], models)
+    return {}
+
+
+@routes.post("/log-model")
+@allow(LOG)
+def log_model() -> Json:
+    runs.record_model(services().db, **arguments(LogModel))
     return {}
 
 
@@ -185,5 +235,5 @@ def search() -> Json:
     return render.page("runs", [render.run(each) for each in page.items], page.next_page_token)
 
 
-def _pairs(found: list[Json]) -> list[tuple[str, str]]:
-    return [(pair["key"], pair["value"]) for pair in found]
+def _dataset_input(asked: Json) -> DatasetInput:
+    return DatasetInput(Dataset(**asked["dataset"]), dict(render.tuples(asked["tags"])))

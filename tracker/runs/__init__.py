@@ -7,6 +7,7 @@ either sets both.
 
 from .heartbeat import beat, end_the_dead
 from .lifecycle import create_run, delete_run, restore_run, update_run
+from .lineage import log_inputs, log_outputs, record_model
 from .log import delete_tag, log_batch, log_points
 from .read import get_run, search_runs
 
@@ -18,7 +19,10 @@ __all__ = [
     "end_the_dead",
     "get_run",
     "log_batch",
+    "log_inputs",
+    "log_outputs",
     "log_points",
+    "record_model",
     "restore_run",
     "search_runs",
     "update_run",

@@ -21,7 +21,7 @@ from ..clock import now_ms
 from ..db import Database, insert
 from ..experiments import find_experiment, get_or_create, require_active
 from ..models import Experiment, Run
-from ..names import random_run_name
+from ..names import random_name
 from .heartbeat import forget_crash
 from .log import NAME_TAG, checked_tags, set_tags
 from .read import find_active, find_run, snapshots
@@ -143,4 +143,4 @@ def _choose_name(run_name: str | None, tags: Mapping[str, str]) -> str:
             "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different "
             f"values (run_name='{run_name}', mlflow.runName='{tagged}'). Give one of them."
         )
-    return check_text(run_name or tagged or random_run_name(), "run_name", limit=MAX_RUN_NAME)
+    return check_text(run_name or tagged or random_name(), "run_name", limit=MAX_RUN_NAME)

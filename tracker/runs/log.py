@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from podium.client.entities import Metric
+from podium.client.entities import Metric, ModelMetric
 from podium.client.errors import BadRequest, NotFound
 from podium.client.rules import (
     MAX_PARAM_VALUE,
@@ -17,6 +17,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ..db import Database, insert
+from ..logged_models import append_metrics
 from ..metrics import PointTable, append_batch, append_points
 from ..models import Param, Run, Tag
 from .heartbeat import revive_run
@@ -31,10 +32,13 @@ def log_batch(
     run_id: str,
     *,
     metrics: PointTable | Sequence[Metric] = (),
+    model_metrics: Sequence[ModelMetric] = (),
     params: Sequence[tuple[str, str]] = (),
     tags: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Log all of it or, when anything is refused, nothing.
+
+    ``model_metrics`` are those of ``metrics`` that were measured of logged models.
 
     Params never change: the same value again is no error, another one is. Values over the limits
     (6,000 characters for a param, 8,000 for a tag) are cut, as MLflow's server does.
@@ -48,6 +52,7 @@ def log_batch(
         run = find_active(session, run_id, change=NAME_TAG in new_tags)
         _insert_params(session, run, new_params)
         append_points(session, run.id, points)
+        append_metrics(session, run, model_metrics)
         set_tags(session, run, new_tags)
     _revive(db, run)
 

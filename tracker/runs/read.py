@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from podium.client.entities import LifecycleStage, Metric, Page, RunSnapshot, RunStatus, ViewType
+from podium.client.entities import (
+    DatasetInput,
+    LifecycleStage,
+    Metric,
+    ModelOutput,
+    Page,
+    RunSnapshot,
+    RunStatus,
+    ViewType,
+)
 from podium.client.errors import BadRequest, NotFound
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ..datasets import inputs_of
 from ..db import Database
 from ..experiments import check_max_results, parse_experiment_id, stage_filter
-from ..models import MetricSummary, Param, Run, Tag
+from ..models import LoggedModel, MetricSummary, Param, Run, RunModel, Tag
 from ..search import RUNS, search_page
 
 
@@ -75,11 +85,13 @@ def find_active(session: Session, run_id: str, *, change: bool = False) -> Run:
 
 
 def snapshots(session: Session, runs: Sequence[Run]) -> list[RunSnapshot]:
-    """The runs with their params, tags and latest metrics: three queries, however many runs."""
+    """The runs with all that is told of them: at most six queries, however many runs."""
     ids = [run.id for run in runs]
     params: dict[int, dict[str, str]] = {each: {} for each in ids}
     tags: dict[int, dict[str, str]] = {each: {} for each in ids}
     latest: dict[int, list[Metric]] = {each: [] for each in ids}
+    inputs: dict[int, list[DatasetInput]] = {}
+    models: dict[tuple[int, str], Sequence[ModelOutput]] = {}
     for chunk in (ids[start : start + 5000] for start in range(0, len(ids), 5000)):
         for table, found in ((Param, params), (Tag, tags)):
             for run, key, value in session.execute(
@@ -101,23 +113,40 @@ def snapshots(session: Session, runs: Sequence[Run]) -> list[RunSnapshot]:
         ):
             number = float("nan") if last is None else last
             latest[run].append(Metric(key, number, timestamp, step))
-    return [_entity(run, latest[run.id], params[run.id], tags[run.id]) for run in runs]
+        inputs.update(inputs_of(session, chunk))
+        models.update(_models_of(session, chunk))
+    return [
+        RunSnapshot(
+            run_id=run.run_id,
+            run_name=run.name,
+            experiment_id=str(run.experiment_id),
+            user_id=run.user_id,
+            status=RunStatus(run.status),
+            start_time=run.start_time,
+            end_time=run.end_time,
+            artifact_uri=run.artifact_uri,
+            lifecycle_stage=LifecycleStage(run.lifecycle_stage),
+            latest=tuple(latest[run.id]),
+            params=params[run.id],
+            tags=tags[run.id],
+            datasets=tuple(inputs.get(run.id, ())),
+            model_inputs=tuple(each.model_id for each in models.get((run.id, "input"), ())),
+            model_outputs=tuple(models.get((run.id, "output"), ())),
+        )
+        for run in runs
+    ]
 
 
-def _entity(
-    run: Run, latest: Sequence[Metric], params: Mapping[str, str], tags: Mapping[str, str]
-) -> RunSnapshot:
-    return RunSnapshot(
-        run_id=run.run_id,
-        run_name=run.name,
-        experiment_id=str(run.experiment_id),
-        user_id=run.user_id,
-        status=RunStatus(run.status),
-        start_time=run.start_time,
-        end_time=run.end_time,
-        artifact_uri=run.artifact_uri,
-        lifecycle_stage=LifecycleStage(run.lifecycle_stage),
-        latest=tuple(latest),
-        params=params,
-        tags=tags,
-    )
+def _models_of(
+    session: Session, runs: Sequence[int]
+) -> Mapping[tuple[int, str], Sequence[ModelOutput]]:
+    """By run and direction its logged models, in the order it was told."""
+    found: dict[tuple[int, str], list[ModelOutput]] = {}
+    for run, direction, model_id, step in session.execute(
+        select(RunModel.run, RunModel.direction, LoggedModel.model_id, RunModel.step)
+        .join(LoggedModel, LoggedModel.id == RunModel.model)
+        .where(RunModel.run.in_(runs))
+        .order_by(RunModel.run, RunModel.id)
+    ):
+        found.setdefault((run, direction), []).append(ModelOutput(model_id, step))
+    return found

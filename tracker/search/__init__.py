@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from .compile import compile_filter
-from .entity import EXPERIMENTS, RUNS, Attribute, Entity, KeyTable, Kind
+from .entity import EXPERIMENTS, LOGGED_MODELS, RUNS, Attribute, Entity, KeyTable, Kind, Member
 from .order import Ordering, compile_order
 from .pages import search_page
 from .parse import parse_filter, parse_order
-from .syntax import And, Clause, Comparison, InvalidSearch, Key, Not, Operator, Or, Value
+from .syntax import And, Clause, Comparison, InvalidSearch, Key, Not, Operator, Or, Order, Value
 
 __all__ = [
     "EXPERIMENTS",
+    "LOGGED_MODELS",
     "RUNS",
     "And",
     "Attribute",
@@ -21,9 +22,11 @@ __all__ = [
     "Key",
     "KeyTable",
     "Kind",
+    "Member",
     "Not",
     "Operator",
     "Or",
+    "Order",
     "Ordering",
     "Value",
     "compile_filter",

@@ -76,7 +76,7 @@ def compile_clause(clause: Clause | None, entity: Entity) -> ColumnElement[bool]
 def conditions_on(clause: Clause | None, entity: Entity, field: Field) -> list[ColumnElement[bool]]:
     """What the filter asks of a metric in any case, of the column that ``field`` holds it in.
 
-    Comparisons that NaN can meet are left out.
+    Comparisons that NaN can meet are left out. ``field`` has one row for each key.
     """
     parts = clause.clauses if isinstance(clause, And) else (clause,)
     found = []
@@ -93,8 +93,8 @@ def conditions_on(clause: Clause | None, entity: Entity, field: Field) -> list[C
 
 def _comparison(clause: Comparison, entity: Entity) -> ColumnElement[bool]:
     field = entity.find(clause.key)
-    if field.table is not None:
-        row = (field.table.owner == entity.id, field.table.key == field.name)
+    if field.owner is not None:
+        row = (field.owner == entity.id, *field.rows)
         if clause.operator is Operator.IS_NULL:
             return not_(_exists(entity, *row))
         if clause.operator is Operator.IS_NOT_NULL:
@@ -172,7 +172,7 @@ def _literal(field: Field, value: Value) -> str | int | float:
     found = value.value
     match field.kind:
         case Kind.TEXT if not isinstance(found, str):
-            what = "attributes" if field.table is None else f"{field.scope} (e.g. 'my-value')"
+            what = "attributes" if field.owner is None else f"{field.scope} (e.g. 'my-value')"
             message = f"Expected a quoted string value for {what}. Got value {value.text}"
         case Kind.TEXT:
             return found

@@ -10,9 +10,25 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from podium.client.entities import DATASET_CONTEXT_TAG
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import QueryableAttribute
 
-from ..models import Experiment, ExperimentTag, MetricSummary, Param, Run, Tag
+from ..models import (
+    Dataset,
+    DatasetInput,
+    DatasetInputTag,
+    Experiment,
+    ExperimentTag,
+    LoggedModel,
+    LoggedModelMetric,
+    LoggedModelParam,
+    LoggedModelTag,
+    MetricSummary,
+    Param,
+    Run,
+    Tag,
+)
 from .syntax import InvalidSearch, Key
 
 Column = QueryableAttribute[Any]
@@ -38,22 +54,43 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class KeyTable:
-    """A table with at most one row for each owner and key.
+    """A table with a row for each owner and key.
 
-    ``values`` names the column to read for each aggregate; None is the plain ``kind.key``.
+    ``values`` names the column to read for each aggregate; None is the plain ``kind.key``. Where an
+    owner may have several rows of a key, a comparison is true when it is for one of them, and
+    ``latest`` is the order whose first row is sorted by. ``only`` leaves out rows altogether.
     """
 
     owner: Column
     key: Column
     values: Mapping[str | None, Column]
     kind: Kind = Kind.TEXT
+    latest: tuple[ColumnElement[Any], ...] = ()
+    only: tuple[ColumnElement[bool], ...] = ()
+
+    def rows(self, name: str) -> tuple[ColumnElement[bool], ...]:
+        """What the rows at a key fulfil."""
+        return (self.key == name, *self.only)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A text of things that belong to the searched one, of which there may be any number.
+
+    A comparison is true when it is for one of them. ``rows`` joins their tables.
+    """
+
+    owner: Column
+    column: Column
+    rows: tuple[ColumnElement[bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a key means for one entity: a column of its own table, or of ``table`` at ``name``.
+    """What a key means for one entity: a column of its own table, or of rows that ``owner`` owns.
 
-    Two keys mean the same thing when scope, name and column are the same.
+    Two keys mean the same thing when scope, name and column are the same. ``table`` is what can be
+    sorted by.
     """
 
     scope: str
@@ -61,6 +98,8 @@ class Field:
     column: Column
     kind: Kind
     nullable: bool = False
+    owner: Column | None = None
+    rows: tuple[ColumnElement[bool], ...] = ()
     table: KeyTable | None = None
 
 
@@ -79,17 +118,20 @@ class Entity:
     default_order: tuple[str, ...]
     ties: tuple[str, ...]
     aliases: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, Mapping[str, Member]] = field(default_factory=dict)
 
     def find(self, key: Key) -> Field:
         """Raises :class:`InvalidSearch` listing what there is when ``key`` means nothing here."""
         scope = "attribute" if key.scope is None else _SCOPES.get(key.scope, key.scope)
         if scope == "attribute":
             return self._attribute(key)
+        if scope in self.members:
+            return self._member(scope, key)
         table = self.key_tables.get(scope)
         if table is None:
             raise InvalidSearch(
                 f"Invalid entity type '{scope[:80]}'. Valid values for {self.name} are "
-                f"{[*self.key_tables, 'attribute']}",
+                f"{[*self.key_tables, *self.members, 'attribute']}",
                 offset=key.offset,
             )
         column = table.values.get(key.aggregate)
@@ -99,7 +141,25 @@ class Entity:
                 "only metrics have a min, max, first and last",
                 offset=key.offset,
             )
-        return Field(scope, key.name, column, table.kind, table=table)
+        return Field(
+            scope,
+            key.name,
+            column,
+            table.kind,
+            owner=table.owner,
+            rows=table.rows(key.name),
+            table=table,
+        )
+
+    def _member(self, scope: str, key: Key) -> Field:
+        found = self.members[scope].get(key.name)
+        if found is None or key.aggregate is not None:
+            raise InvalidSearch(
+                f"Invalid {scope} key '{key.name[:80]}' specified. "
+                f"Valid keys are {sorted(self.members[scope])}",
+                offset=key.offset,
+            )
+        return Field(scope, key.name, found.column, Kind.TEXT, owner=found.owner, rows=found.rows)
 
     def _attribute(self, key: Key) -> Field:
         if key.aggregate is not None:
@@ -129,7 +189,9 @@ _SCOPES = {
     "attributes": "attribute",
     "attr": "attribute",
     "run": "attribute",
+    "datasets": "dataset",
 }
+_READ_BY = DatasetInput.dataset == Dataset.id
 
 RUNS = Entity(
     name="runs",
@@ -167,6 +229,20 @@ RUNS = Entity(
         "param": KeyTable(Param.run, Param.key, {None: Param.value}),
         "tag": KeyTable(Tag.run, Tag.key, {None: Tag.value}),
     },
+    members={
+        "dataset": {
+            "name": Member(DatasetInput.run, Dataset.name, (_READ_BY,)),
+            "digest": Member(DatasetInput.run, Dataset.digest, (_READ_BY,)),
+            "context": Member(
+                DatasetInput.run,
+                DatasetInputTag.value,
+                (
+                    DatasetInputTag.input == DatasetInput.id,
+                    DatasetInputTag.key == DATASET_CONTEXT_TAG,
+                ),
+            ),
+        },
+    },
     default_order=("start_time DESC", "run_id ASC"),
     ties=("start_time DESC", "run_id ASC"),
 )
@@ -187,4 +263,44 @@ EXPERIMENTS = Entity(
     },
     default_order=("creation_time DESC", "experiment_id ASC"),
     ties=("experiment_id DESC",),
+)
+
+LOGGED_MODELS = Entity(
+    name="logged models",
+    id=LoggedModel.id,
+    attributes={
+        "model_id": Attribute(LoggedModel.model_id),
+        "name": Attribute(LoggedModel.name),
+        "experiment_id": Attribute(LoggedModel.experiment_id, Kind.IDENTIFIER),
+        "status": Attribute(LoggedModel.status),
+        "model_type": Attribute(LoggedModel.model_type, nullable=True),
+        "source_run_id": Attribute(LoggedModel.source_run_id, nullable=True),
+        "creation_timestamp": Attribute(LoggedModel.creation_time, Kind.INTEGER),
+        "last_updated_timestamp": Attribute(LoggedModel.last_update_time, Kind.INTEGER),
+    },
+    aliases={
+        "creation_time": "creation_timestamp",
+        "creation_timestamp_ms": "creation_timestamp",
+        "last_updated_time": "last_updated_timestamp",
+        "last_updated_timestamp_ms": "last_updated_timestamp",
+    },
+    key_tables={
+        "metric": KeyTable(
+            LoggedModelMetric.model,
+            LoggedModelMetric.key,
+            {None: LoggedModelMetric.value},
+            Kind.METRIC,
+            latest=(
+                LoggedModelMetric.timestamp.desc(),
+                LoggedModelMetric.step.desc(),
+                LoggedModelMetric.id.desc(),
+            ),
+        ),
+        "param": KeyTable(
+            LoggedModelParam.model, LoggedModelParam.key, {None: LoggedModelParam.value}
+        ),
+        "tag": KeyTable(LoggedModelTag.model, LoggedModelTag.key, {None: LoggedModelTag.value}),
+    },
+    default_order=("creation_timestamp DESC", "model_id ASC"),
+    ties=("creation_timestamp DESC", "model_id ASC"),
 )

@@ -13,13 +13,13 @@ from itertools import chain
 from typing import Any
 
 from podium.client.errors import BadRequest
-from sqlalchemy import ColumnElement, Text, and_
+from sqlalchemy import ColumnElement, Text, and_, func, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from .entity import Entity, Field, Kind
+from .entity import Entity, Field, KeyTable, Kind
 from .parse import parse_order
 from .syntax import InvalidSearch, Order
 
@@ -50,7 +50,7 @@ class Ordering:
     numbers_first: tuple[ColumnElement[Any], ...] = ()
 
 
-def compile_order(order_by: Sequence[str], entity: Entity) -> Ordering:
+def compile_order(order_by: Sequence[str | Order], entity: Entity) -> Ordering:
     """The order these terms ask for, made total by the entity's own; its default without any.
 
     Raises :class:`BadRequest` for a term that is not understood or comes twice.
@@ -59,11 +59,11 @@ def compile_order(order_by: Sequence[str], entity: Entity) -> Ordering:
         raise BadRequest(f"'order_by' has {len(order_by)} terms, the limit is {MAX_TERMS}.")
     chosen: dict[tuple[str, str, str], tuple[Order, Field]] = {}
     for text in order_by:
-        term = parse_order(text)
+        term = text if isinstance(text, Order) else parse_order(text)
         field = entity.find(term.key)
         if _identity(field) in chosen:
             raise InvalidSearch(
-                f"`order_by` contains duplicate fields: {list(order_by)}. "
+                f"`order_by` contains duplicate fields: {list(map(str, order_by))}. "
                 f"Name '{field.name[:80]}' once",
                 offset=term.key.offset,
             )
@@ -76,7 +76,7 @@ def compile_order(order_by: Sequence[str], entity: Entity) -> Ordering:
     expressions = [_expressions(*each, entity, joins) for each in chosen.values()]
     first = next(field for _, field in chosen.values())
     lead, numbers_first = None, expressions
-    if first.kind is Kind.METRIC:
+    if first.kind is Kind.METRIC and first.table is not None and not first.table.latest:
         lead = replace(first, column=getattr(joins[0].table, first.column.key))
         numbers_first = [expressions[0][-1:], *expressions[1:]]
     return Ordering(
@@ -95,21 +95,46 @@ def _identity(field: Field) -> tuple[str, str, str]:
 def _expressions(
     term: Order, field: Field, entity: Entity, joins: list[Join]
 ) -> list[ColumnElement[Any]]:
-    if field.table is None:
-        value: ColumnElement[Any] = field.column.expression
-        last = [value.is_(None)] if field.nullable else []
-    else:
-        row = aliased(field.table.owner.class_)
-        owner = getattr(row, field.table.owner.key)
-        key = getattr(row, field.table.key.key)
-        joins.append(Join(row, and_(owner == entity.id, key == field.name)))
-        value = getattr(row, field.column.key)
+    if field.table is not None:
+        join, owner, value = (_latest if field.table.latest else _only)(field, field.table, entity)
+        joins.append(join)
         last = (
             [owner.is_(None), value.is_(None)] if field.kind is Kind.METRIC else [owner.is_(None)]
         )
+    elif field.owner is not None:
+        raise InvalidSearch(
+            f"There may be several of {field.scope}.{field.name}, so nothing is sorted by it",
+            offset=term.key.offset,
+        )
+    else:
+        value = field.column.expression
+        last = [value.is_(None)] if field.nullable else []
     if field.kind is Kind.TEXT:
         value = _CodePoints(value)
     return [*last, value.desc() if term.descending else value.asc()]
+
+
+_Joined = tuple[Join, ColumnElement[Any], ColumnElement[Any]]
+
+
+def _only(field: Field, table: KeyTable, entity: Entity) -> _Joined:
+    """The row of the key, its owner and its value."""
+    row = aliased(table.owner.class_)
+    owner, key = getattr(row, table.owner.key), getattr(row, table.key.key)
+    join = Join(row, and_(owner == entity.id, key == field.name))
+    return join, owner, getattr(row, field.column.key)
+
+
+def _latest(field: Field, table: KeyTable, entity: Entity) -> _Joined:
+    """As :func:`_only`, of the rows of the key the first in the table's order."""
+    place = func.row_number().over(partition_by=table.owner, order_by=table.latest)
+    rows = (
+        select(table.owner.label("owner"), field.column.label("value"), place.label("place"))
+        .where(*field.rows)
+        .subquery()
+    )
+    join = Join(rows, and_(rows.c.owner == entity.id, rows.c.place == 1))
+    return join, rows.c.owner, rows.c.value
 
 
 class _CodePoints(FunctionElement[str]):

@@ -21,7 +21,7 @@ from .compile import compile_clause, conditions_on
 from .entity import Entity, Field
 from .order import Ordering, compile_order
 from .parse import parse_filter
-from .syntax import Clause
+from .syntax import Clause, Order
 
 Row = TypeVar("Row")
 _MAX_TOKEN = 200
@@ -34,7 +34,7 @@ def search_page(
     statement: Select[Row],
     *,
     filter: str | Clause | None,  # noqa: A002  (its name in the API)
-    order_by: Sequence[str],
+    order_by: Sequence[str | Order],
     max_results: int,
     page_token: str | None,
     scope: Sequence[object],

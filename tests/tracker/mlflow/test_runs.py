@@ -164,9 +164,10 @@ def test_what_the_stock_client_also_sends_is_ignored(api: Api) -> None:
         value=1.0,
         timestamp=CREATED,
         step=None,
-        model_id="m-1",
+        model_id="",
         dataset_name="d",
         dataset_digest="e",
+        entity_type="run",
     )
     assert data(api, run_id, "metrics") == {"loss": 1.0}
 
