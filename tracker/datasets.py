@@ -85,7 +85,7 @@ def attach(session: Session, run: Run, inputs: Sequence[DatasetInput]) -> None:
     datasets = _insert_datasets(session, run, first)
     new = insert(session, Input).on_conflict_do_nothing().returning(Input.dataset, Input.id)
     rows = [{"run": run.id, "dataset": datasets[name]} for name in first]
-    made = dict(session.execute(new, rows).tuples().all())
+    made = {row.dataset: row.id for row in session.execute(new, rows)}
     tags = [
         {"input": made[datasets[name]], "key": key, "value": value}
         for name, each in first.items()

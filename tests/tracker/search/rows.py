@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from podium.tracker.models import MetricSummary, Param, Run, Tag
+from podium.tracker.models import (
+    Dataset,
+    DatasetInput,
+    DatasetInputTag,
+    MetricSummary,
+    Param,
+    Run,
+    Tag,
+)
 from podium.tracker.search.entity import RUNS
 from podium.tracker.search.syntax import And, Clause, Comparison, Key, Not, Operator, Or
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 
@@ -35,9 +44,34 @@ class Row:
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Summary] = field(default_factory=dict)
 
+    datasets: Sequence[tuple[str, str, str | None]] = ()  # name, digest and context
+
     @property
     def run_id(self) -> str:
         return f"{self.number:032x}"
+
+    def values(self, key: Key) -> list[Found]:
+        """The values at ``key``, if any."""
+        found = RUNS.find(key)
+        if found.scope == "dataset":
+            place = ("name", "digest", "context").index(found.name)
+            return [each[place] or "" for each in self.datasets if each[place] is not None]
+        value = self.value(key)
+        return [] if value is None else [value]
+
+    def value(self, key: Key) -> Found | None:
+        """The value at ``key`` where there can be but one."""
+        found = RUNS.find(key)
+        if found.scope == "metric":
+            summary = self.metrics.get(found.name)
+            value: float | None = getattr(summary, key.aggregate or "last", None)
+            return value
+        if found.scope == "param":
+            return self.params.get(found.name)
+        if found.scope == "tag":
+            return self.tags.get(found.name)
+        attribute: str | int | None = getattr(self, found.name)
+        return attribute
 
 
 def store(session: Session, rows: Iterable[Row]) -> None:
@@ -56,7 +90,25 @@ def store(session: Session, rows: Iterable[Row]) -> None:
             metrics=[_summary(key, summary) for key, summary in row.metrics.items()],
         )
         session.add(run)
+        session.flush()
+        for name, digest, context in row.datasets:
+            _store_input(session, run, name, digest, context)
     session.flush()
+
+
+def _store_input(session: Session, run: Run, name: str, digest: str, context: str | None) -> None:
+    named = {"experiment_id": 0, "name": name, "digest": digest}
+    dataset = session.scalar(select(Dataset).filter_by(**named))
+    if dataset is None:
+        dataset = Dataset(**named, source_type="", source="")
+        session.add(dataset)
+        session.flush()
+    read = DatasetInput(run=run.id, dataset=dataset.id)
+    session.add(read)
+    session.flush()
+    session.add(DatasetInputTag(input=read.id, key="other", value="b"))
+    if context is not None:
+        session.add(DatasetInputTag(input=read.id, key="mlflow.data.context", value=context))
 
 
 def _summary(key: str, summary: Summary) -> MetricSummary:
@@ -78,7 +130,7 @@ def _nan_as_null(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-Found = str | int | float | None
+Found = str | int | float
 
 _COMPARE = {
     Operator.EQUAL: operator.eq,
@@ -90,38 +142,26 @@ _COMPARE = {
 }
 
 
-def matches(clause: Clause, row: Row) -> bool:
+Values = Callable[[Key], Sequence[Found]]
+
+
+def matches(clause: Clause, values: Values) -> bool:
+    """``values`` are those there are at a key, of one thing that is searched."""
     match clause:
         case And(clauses):
-            return all(matches(each, row) for each in clauses)
+            return all(matches(each, values) for each in clauses)
         case Or(clauses):
-            return any(matches(each, row) for each in clauses)
+            return any(matches(each, values) for each in clauses)
         case Not(inner):
-            return not matches(inner, row)
-        case Comparison(key, how, values):
-            return _compare(look_up(key, row), how, [each.value for each in values])
-
-
-def look_up(key: Key, row: Row) -> Found:
-    """The value at ``key``; None when there is none."""
-    found = RUNS.find(key)
-    if found.scope == "metric":
-        summary = row.metrics.get(found.name)
-        value: float | None = getattr(summary, key.aggregate or "last", None)
-        return value
-    if found.scope == "param":
-        return row.params.get(found.name)
-    if found.scope == "tag":
-        return row.tags.get(found.name)
-    attribute: str | int | None = getattr(row, found.name)
-    return attribute
+            return not matches(inner, values)
+        case Comparison(key, how, literals):
+            found = values(key)
+            if how in (Operator.IS_NULL, Operator.IS_NOT_NULL):
+                return bool(found) == (how is Operator.IS_NOT_NULL)
+            return any(_compare(each, how, [value.value for value in literals]) for each in found)
 
 
 def _compare(found: Found, how: Operator, values: list[str | int | float]) -> bool:
-    if how in (Operator.IS_NULL, Operator.IS_NOT_NULL):
-        return (found is None) == (how is Operator.IS_NULL)
-    if found is None:
-        return False
     if how in _COMPARE:
         return bool(_COMPARE[how](found, values[0]))
     match how:
@@ -137,6 +177,18 @@ def _compare(found: Found, how: Operator, values: list[str | int | float]) -> bo
         case _:
             pattern = _regex(str(values[0]), ignore_case="ILIKE" in how)
             return (pattern.fullmatch(str(found)) is not None) != how.startswith("NOT")
+
+
+def place_of(found: Found | None, *, descending: bool) -> tuple[object, ...]:
+    """Where a value sorts: numbers and texts, then NaN, then nothing, in both directions."""
+    if found is None:
+        return (2,)
+    if isinstance(found, float) and math.isnan(found):
+        return (1,)
+    if isinstance(found, str):
+        points = [ord(character) for character in found]
+        return (0, [-point for point in points] + [1] if descending else points)
+    return (0, -found if descending else found)
 
 
 def _regex(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -12,6 +11,7 @@ from hypothesis.strategies import SearchStrategy
 from podium.tracker.models import Run
 from podium.tracker.search import (
     EXPERIMENTS,
+    LOGGED_MODELS,
     RUNS,
     InvalidSearch,
     compile_filter,
@@ -20,56 +20,14 @@ from podium.tracker.search import (
     parse_order,
     search_page,
 )
-from podium.tracker.search.syntax import (
-    And,
-    Clause,
-    Comparison,
-    Key,
-    Not,
-    Operator,
-    Or,
-    Order,
-    Value,
-)
+from podium.tracker.search.syntax import Clause, Key, Order, Value
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from .rows import Found, Row, Summary, look_up, matches, store
+from .rows import Row, Summary, matches, place_of, store
+from .strategies import KEYS, METRICS, NUMBERS, TEXTS, combined, comparisons
 
 Scratch = Callable[[], AbstractContextManager[Session]]
-
-# Few values, so that filters hit; é has no other case here, for ILIKE folds é on some databases.
-TEXTS = st.text("aAb%_\\'\"`é\n", max_size=3)
-NUMBERS = st.sampled_from([0, 1, -1, 2, 0.5, -0.0, 1e-9, 1e300, math.inf, -math.inf, 10**17])
-METRICS = NUMBERS.map(float) | st.just(math.nan)
-KEYS = st.sampled_from(["a", "b", "a b", "val/loss", "in"])
-
-_WORDS = [Operator.LIKE, Operator.NOT_LIKE, Operator.ILIKE, Operator.NOT_ILIKE]
-_COMPARE = [each for each in Operator if each[0] in "=!<>"]
-
-
-def _comparisons(
-    keys: SearchStrategy[Key], literals: SearchStrategy[Value], *, text: bool
-) -> SearchStrategy[Comparison]:
-    one = literals.map(lambda value: (value,))
-    equality = [Operator.EQUAL, Operator.NOT_EQUAL]
-    kinds = [
-        st.builds(Comparison, keys, st.sampled_from(equality if text else _COMPARE), one),
-        st.builds(
-            Comparison,
-            keys,
-            st.sampled_from([Operator.IN, Operator.NOT_IN]),
-            st.lists(literals, min_size=1, max_size=3).map(tuple),
-        ),
-        st.builds(Comparison, keys, st.sampled_from([Operator.IS_NULL, Operator.IS_NOT_NULL])),
-    ]
-    if text:
-        kinds.append(st.builds(Comparison, keys, st.sampled_from(_WORDS), one))
-    else:
-        between = st.sampled_from([Operator.BETWEEN, Operator.NOT_BETWEEN])
-        kinds.append(st.builds(Comparison, keys, between, st.tuples(literals, literals)))
-    return st.one_of(kinds)
-
 
 METRIC_KEYS = st.builds(
     Key, st.just("metrics"), KEYS, st.sampled_from([None, "min", "max", "first", "last"])
@@ -81,19 +39,20 @@ TEXT_KEYS = st.one_of(
 TIME_KEYS = st.builds(
     Key, st.sampled_from([None, "attr", "run"]), st.sampled_from(["start_time", "end_time"])
 )
+DATASET_KEYS = st.builds(
+    Key,
+    st.sampled_from(["dataset", "datasets"]),
+    st.sampled_from(["name", "digest", "context"]),
+)
 COMPARISONS = st.one_of(
-    _comparisons(METRIC_KEYS, NUMBERS.map(Value), text=False),
-    _comparisons(TIME_KEYS, NUMBERS.map(Value), text=False),
-    _comparisons(TEXT_KEYS, TEXTS.map(Value), text=True),
+    comparisons(DATASET_KEYS, TEXTS.map(Value), text=True),
+    comparisons(METRIC_KEYS, NUMBERS.map(Value), text=False),
+    comparisons(TIME_KEYS, NUMBERS.map(Value), text=False),
+    comparisons(TEXT_KEYS, TEXTS.map(Value), text=True),
 )
 
 
-def _combined(inner: SearchStrategy[Clause]) -> SearchStrategy[Clause]:
-    several = st.lists(inner, min_size=2, max_size=3).map(tuple)
-    return st.one_of(st.builds(Not, inner), st.builds(And, several), st.builds(Or, several))
-
-
-CLAUSES: SearchStrategy[Clause] = st.recursive(COMPARISONS, _combined, max_leaves=6)
+CLAUSES: SearchStrategy[Clause] = st.recursive(COMPARISONS, combined, max_leaves=6)
 
 ROWS = st.lists(
     st.builds(
@@ -106,6 +65,9 @@ ROWS = st.lists(
         params=st.dictionaries(KEYS, TEXTS, max_size=3),
         tags=st.dictionaries(KEYS, TEXTS, max_size=3),
         metrics=st.dictionaries(KEYS, st.builds(Summary, METRICS, METRICS, METRICS, METRICS)),
+        datasets=st.lists(
+            st.tuples(TEXTS, TEXTS, st.none() | TEXTS), max_size=3, unique_by=lambda each: each[:2]
+        ),
     ),
     max_size=6,
     unique_by=lambda row: row.number,
@@ -138,6 +100,7 @@ SOUP = st.lists(
             "experiment_id",
             "name",
             "nope.x",
+            "datasets.name",
             "max",
             "min(",
             "first",
@@ -194,7 +157,7 @@ SOUP = st.lists(
 @settings(max_examples=300)
 def test_word_soup_is_refused_or_runs(scratch: Scratch, soup: str) -> None:
     with scratch() as session:
-        for entity in (RUNS, EXPERIMENTS):
+        for entity in (RUNS, EXPERIMENTS, LOGGED_MODELS):
             try:
                 condition = compile_filter(soup, entity)
             except InvalidSearch as error:
@@ -220,19 +183,7 @@ def test_the_database_finds_what_python_finds(
     with scratch() as session:
         store(session, rows)
         found = session.scalars(select(Run.run_id).where(compile_filter(str(clause), RUNS)))
-        assert sorted(found) == sorted(row.run_id for row in rows if matches(clause, row))
-
-
-def _place(found: Found, *, descending: bool) -> tuple[object, ...]:
-    """Where a value sorts: numbers and texts, then NaN, then nothing, in both directions."""
-    if found is None:
-        return (2,)
-    if isinstance(found, float) and math.isnan(found):
-        return (1,)
-    if isinstance(found, str):
-        points = [ord(character) for character in found]
-        return (0, [-point for point in points] + [1] if descending else points)
-    return (0, -found if descending else found)
+        assert sorted(found) == sorted(row.run_id for row in rows if matches(clause, row.values))
 
 
 ORDERS = st.lists(
@@ -250,7 +201,7 @@ def test_the_database_sorts_as_python_sorts(
 ) -> None:
     def place(row: Row) -> list[tuple[object, ...]]:
         return [
-            *(_place(look_up(each.key, row), descending=each.descending) for each in orders),
+            *(place_of(row.value(each.key), descending=each.descending) for each in orders),
             (-row.start_time,),
             (row.run_id,),
         ]
