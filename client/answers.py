@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from .entities import Experiment, LifecycleStage, Metric, RunSnapshot, RunStatus
+from .entities import (
+    Dataset,
+    DatasetInput,
+    Experiment,
+    LifecycleStage,
+    Metric,
+    ModelOutput,
+    RunSnapshot,
+    RunStatus,
+)
 from .errors import Unreachable
 
 Json = dict[str, Any]
@@ -28,7 +37,7 @@ def experiment(answer: Json) -> Experiment:
 
 def run(found: Json) -> RunSnapshot:
     try:
-        info, data = found["info"], found.get("data", {})
+        info, data, inputs = found["info"], found.get("data", {}), found.get("inputs", {})
         end_time = info.get("end_time")
         return RunSnapshot(
             run_id=info["run_id"],
@@ -43,6 +52,12 @@ def run(found: Json) -> RunSnapshot:
             latest=tuple(_metric(each) for each in data.get("metrics", [])),
             params=_pairs(data.get("params", [])),
             tags=_pairs(data.get("tags", [])),
+            datasets=tuple(_input(each) for each in inputs.get("dataset_inputs", [])),
+            model_inputs=tuple(each["model_id"] for each in inputs.get("model_inputs", [])),
+            model_outputs=tuple(
+                ModelOutput(each["model_id"], int(each.get("step", 0)))
+                for each in found.get("outputs", {}).get("model_outputs", [])
+            ),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _foreign("run", error) from error
@@ -52,6 +67,21 @@ def _metric(found: Json) -> Metric:
     # A double may be the text "NaN", "Infinity" or "-Infinity", which float() reads too.
     value, when, step = float(found["value"]), int(found["timestamp"]), int(found.get("step", 0))
     return Metric(found["key"], value, when, step)
+
+
+def _input(found: Json) -> DatasetInput:
+    dataset = found["dataset"]
+    return DatasetInput(
+        Dataset(
+            name=dataset["name"],
+            digest=dataset["digest"],
+            source_type=dataset.get("source_type", ""),
+            source=dataset.get("source", ""),
+            schema=dataset.get("schema"),
+            profile=dataset.get("profile"),
+        ),
+        _pairs(found.get("tags", [])),
+    )
 
 
 def _pairs(found: list[Json]) -> dict[str, str]:

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from podium.client.entities import LifecycleStage, RunStatus
+from podium.client.entities import LifecycleStage, ModelStatus, RunStatus
 from sqlalchemy import case, func, select
 
 from .db import Database
 from .experiments import parse_experiment_id
-from .models import MetricSummary, Run
+from .models import LoggedModel, MetricSummary, Run, RunModel
 from .runs.read import find_run
 
 
@@ -34,6 +34,17 @@ class MetricOverview:
     low: float | None
     high: float | None
     points: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOverview:
+    """A logged model that a run has made, or read where ``step`` is None."""
+
+    model_id: str
+    name: str
+    status: ModelStatus
+    lifecycle_stage: LifecycleStage
+    step: int | None
 
 
 def activity(db: Database, experiment_ids: Sequence[str]) -> dict[str, Activity]:
@@ -62,4 +73,27 @@ def metrics_of(db: Database, run_id: str) -> list[MetricOverview]:
         return [
             MetricOverview(key, math.nan if last is None else last, step, low, high, points)
             for key, last, step, low, high, points in rows
+        ]
+
+
+def models_of(db: Database, run_id: str) -> list[ModelOverview]:
+    """Every logged model of a run, first what it has made."""
+    model, link = LoggedModel, RunModel
+    columns = (model.model_id, model.name, model.status, model.lifecycle_stage)
+    with db.reading() as session:
+        rows = session.execute(
+            select(*columns, link.direction, link.step)
+            .join(link, link.model == model.id)
+            .where(link.run == find_run(session, run_id).id)
+            .order_by(link.direction.desc(), link.id)
+        )
+        return [
+            ModelOverview(
+                model_id,
+                name,
+                ModelStatus(status),
+                LifecycleStage(stage),
+                step if direction == "output" else None,
+            )
+            for model_id, name, status, stage, direction, step in rows
         ]

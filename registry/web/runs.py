@@ -63,6 +63,7 @@ def page(run_id: str) -> str:
         facts=_facts(run),
         tags={key: value for key, value in run.tags.items() if not key.startswith(_SYSTEM)},
         note=run.tags.get("mlflow.note.content", ""),
+        models=overview.models_of(services().db, run_id),
         parent=_parent(run),
         children=_children(run),
         files=_files(run, request.args.get("path", "")),

@@ -25,6 +25,9 @@ def mlflow(pages: FlaskClient, path: str, **body: Any) -> dict[str, Any]:
 def run_id(pages: FlaskClient) -> str:
     made = mlflow(pages, "runs/create", experiment_id="0", run_name=HOSTILE)
     run_id: str = made["run"]["info"]["run_id"]
+    dataset = {"name": HOSTILE, "digest": HOSTILE, "source_type": HOSTILE, "source": HOSTILE}
+    tags = [{"key": "mlflow.data.context", "value": HOSTILE}]
+    mlflow(pages, "runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset, "tags": tags}])
     mlflow(
         pages,
         "runs/log-batch",
@@ -138,6 +141,21 @@ def test_the_theme_is_one_of_three(pages: FlaskClient, cookie: str, theme: str) 
 def test_a_run_with_a_metric_that_is_no_number(pages: FlaskClient, run_id: str) -> None:
     assert "NaN" in pages.get(f"/runs/{run_id}").get_data(as_text=True)
     assert "NaN" in pages.get("/experiments/0").get_data(as_text=True)
+
+
+def test_a_run_shows_what_it_has_read_and_made(pages: FlaskClient) -> None:
+    run_id = mlflow(pages, "runs/create", experiment_id="0")["run"]["info"]["run_id"]
+    assert "Data sets" not in pages.get(f"/runs/{run_id}").get_data(as_text=True)
+    named = {"experiment_id": "0", "name": "classifier"}
+    model_id = mlflow(pages, "logged-models", **named)["model"]["info"]["model_id"]
+    mlflow(pages, "runs/outputs", run_id=run_id, models=[{"model_id": model_id, "step": 7}])
+    mlflow(pages, "runs/log-inputs", run_id=run_id, models=[{"model_id": model_id}])
+    dataset = {"name": "digits", "digest": "d1", "source_type": "local", "source": "a.csv"}
+    mlflow(pages, "runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset}])
+    texts = elements(pages.get(f"/runs/{run_id}").get_data(as_text=True)).texts
+    assert ("th", "digits") in texts
+    assert texts.count(("th", "classifier")) == 2
+    assert {("td", "pending"), ("td", "7"), ("td", "read")} <= set(texts)
 
 
 def test_a_name_is_found_whatever_it_holds(pages: FlaskClient) -> None:

@@ -177,3 +177,36 @@ def send(url: str, headers: dict[str, str], body: bytes) -> int:
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
+
+
+class TestUpload:
+    PATH = "/ajax-api/2.0/mlflow/upload-artifact"
+
+    def test_it_works(self, on_folder: Api) -> None:
+        run_id = on_folder.create_run()
+        query = {"run_uuid": run_id, "path": "notes/a b.txt"}
+        answer = on_folder.http.post(self.PATH, query_string=query, data=BODY)
+        assert (answer.status_code, answer.json) == (200, {})
+        with on_folder.http.get("/get-artifact", query_string=query) as found:
+            assert found.data == BODY
+
+    @pytest.mark.parametrize(
+        ("query", "size", "status", "message"),
+        [
+            ({}, 1, 400, "Missing value for required parameter 'run_id'."),
+            ({"run_id": "x"}, 1, 400, "Missing value for required parameter 'path'."),
+            ({"run_id": "x", "path": "a"}, 1, 404, "Run with id=x not found"),
+            ({"path": "../a"}, 1, 400, "Invalid path"),
+            ({"path": "a"}, 0, 400, "Request must specify data"),
+            ({"path": "a"}, 10 * 2**20 + 1, 413, "larger than 10485760 bytes"),
+        ],
+    )
+    def test_what_is_wrong_is_named(
+        self, on_folder: Api, query: Json, size: int, status: int, message: str
+    ) -> None:
+        if "path" in query:
+            query = {"run_id": on_folder.create_run(), **query}
+        answer = on_folder.http.post(self.PATH, query_string=query, data=bytes(size))
+        assert answer.status_code == status
+        assert answer.json is not None
+        assert message in answer.json["message"]

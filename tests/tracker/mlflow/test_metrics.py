@@ -79,6 +79,38 @@ class TestHistory:
         assert message in body["message"]
 
 
+class TestBulk:
+    PATH = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
+
+    def test_one_run_after_the_other_until_there_are_enough(self, api: Api) -> None:
+        runs = sorted([api.create_run(), api.create_run()])
+        for number, run_id in enumerate(runs):
+            log(api, run_id, "loss", [number, "NaN"])
+        query = {"run_id": [*runs, runs[0]], "metric_key": "loss"}
+        points = [
+            {"key": "loss", "value": value, "timestamp": 1000 + step, "step": step, "run_id": run}
+            for number, run in enumerate(runs)
+            for step, value in enumerate((float(number), "NaN"))
+        ]
+        assert api.get(self.PATH, **query) == {"metrics": points}
+        assert api.get(self.PATH, **query, max_results=3) == {"metrics": points[:3]}
+        assert api.get(self.PATH, run_id=runs, metric_key="no") == {"metrics": []}
+
+    @pytest.mark.parametrize(
+        ("query", "message"),
+        [
+            ({"metric_key": "a"}, "'run_id'"),
+            ({"run_id": ["x"]}, "Missing value for required parameter 'metric_key'."),
+            ({"run_id": ["x"] * 101, "metric_key": "a"}, "it must hold 1 to 100 run ids, not 101"),
+            ({"run_id": ["x"], "metric_key": "a", "max_results": 0}, "'max_results'"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, on_folder: Api, query: Json, message: str) -> None:
+        status, body = on_folder.refused("GET", self.PATH, **query)
+        assert (status, body["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+        assert message in body["message"]
+
+
 class TestBulkInterval:
     PATH = "/metrics/get-history-bulk-interval"
 
