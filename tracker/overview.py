@@ -77,7 +77,10 @@ def metrics_of(db: Database, run_id: str) -> list[MetricOverview]:
 
 
 def models_of(db: Database, run_id: str) -> list[ModelOverview]:
-    """Every logged model of a run, first what it has made."""
+    """Every logged model of a run, first what it has made.
+
+    What a run has made it has often read as well, to measure it: that goes without saying.
+    """
     model, link = LoggedModel, RunModel
     columns = (model.model_id, model.name, model.status, model.lifecycle_stage)
     with db.reading() as session:
@@ -87,13 +90,20 @@ def models_of(db: Database, run_id: str) -> list[ModelOverview]:
             .where(link.run == find_run(session, run_id).id)
             .order_by(link.direction.desc(), link.id)
         )
-        return [
-            ModelOverview(
-                model_id,
-                name,
-                ModelStatus(status),
-                LifecycleStage(stage),
-                step if direction == "output" else None,
+        found: list[ModelOverview] = []
+        made = set()
+        for model_id, name, status, stage, direction, step in rows:
+            if direction == "output":
+                made.add(model_id)
+            elif model_id in made:
+                continue
+            found.append(
+                ModelOverview(
+                    model_id,
+                    name,
+                    ModelStatus(status),
+                    LifecycleStage(stage),
+                    step if direction == "output" else None,
+                )
             )
-            for model_id, name, status, stage, direction, step in rows
-        ]
+        return found

@@ -43,12 +43,13 @@ def fluent(
     seconds and asks the server for nothing, so it is told.
     """
     monkeypatch.setattr(mlflow.models, "infer_pip_requirements", lambda *_, **__: ["scikit-learn"])
-    mlflow.set_tracking_uri(client.tracking_uri)
+    # Both are where set_experiment leaves its trace.
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment)
+    monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", None)
     mlflow.set_experiment(experiment_name)
     yield experiment
     mlflow.sklearn.autolog(disable=True)
     mlflow.end_run()
-    mlflow.set_tracking_uri("")
 
 
 def get_run(client: MlflowClient, run_id: str) -> Any:

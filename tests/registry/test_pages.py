@@ -146,16 +146,19 @@ def test_a_run_with_a_metric_that_is_no_number(pages: FlaskClient, run_id: str) 
 def test_a_run_shows_what_it_has_read_and_made(pages: FlaskClient) -> None:
     run_id = mlflow(pages, "runs/create", experiment_id="0")["run"]["info"]["run_id"]
     assert "Data sets" not in pages.get(f"/runs/{run_id}").get_data(as_text=True)
-    named = {"experiment_id": "0", "name": "classifier"}
-    model_id = mlflow(pages, "logged-models", **named)["model"]["info"]["model_id"]
-    mlflow(pages, "runs/outputs", run_id=run_id, models=[{"model_id": model_id, "step": 7}])
-    mlflow(pages, "runs/log-inputs", run_id=run_id, models=[{"model_id": model_id}])
+    made, read = (
+        mlflow(pages, "logged-models", experiment_id="0", name=name)["model"]["info"]["model_id"]
+        for name in ("classifier", "teacher")
+    )
+    mlflow(pages, "runs/outputs", run_id=run_id, models=[{"model_id": made, "step": 7}])
+    models = [{"model_id": made}, {"model_id": read}]
+    mlflow(pages, "runs/log-inputs", run_id=run_id, models=models)
     dataset = {"name": "digits", "digest": "d1", "source_type": "local", "source": "a.csv"}
     mlflow(pages, "runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset}])
     texts = elements(pages.get(f"/runs/{run_id}").get_data(as_text=True)).texts
     assert ("th", "digits") in texts
-    assert texts.count(("th", "classifier")) == 2
-    assert {("td", "pending"), ("td", "7"), ("td", "read")} <= set(texts)
+    assert [texts.count(("th", name)) for name in ("classifier", "teacher")] == [1, 1]
+    assert {("td", "pending"), ("td", "7"), ("td", "read"), ("td", read)} <= set(texts)
 
 
 def test_a_name_is_found_whatever_it_holds(pages: FlaskClient) -> None:

@@ -141,7 +141,7 @@ TERMS = st.lists(
 
 
 @given(ROWS, st.none() | CLAUSES, st.lists(DATASETS, max_size=2), TERMS)
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_database_finds_and_sorts_as_python_does(
     scratch: Scratch,
     rows: list[Row],

@@ -154,7 +154,7 @@ SOUP = st.lists(
 
 
 @given(SOUP)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_word_soup_is_refused_or_runs(scratch: Scratch, soup: str) -> None:
     with scratch() as session:
         for entity in (RUNS, EXPERIMENTS, LOGGED_MODELS):
@@ -176,7 +176,7 @@ def test_word_soup_is_refused_or_runs(scratch: Scratch, soup: str) -> None:
 
 
 @given(ROWS, CLAUSES)
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_database_finds_what_python_finds(
     scratch: Scratch, rows: list[Row], clause: Clause
 ) -> None:
@@ -195,7 +195,7 @@ ORDERS = st.lists(
 
 
 @given(ROWS, ORDERS)
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_database_sorts_as_python_sorts(
     scratch: Scratch, rows: list[Row], orders: list[Order]
 ) -> None:
