@@ -15,6 +15,8 @@ from podium.client.errors import PodiumError
 from podium.client.version import __version__
 from podium.tracker import cli as tracker
 
+from .launch import cli as launch
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 failed with one line on stderr, 2 the command line was wrong."""
@@ -25,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     client.add_commands(commands)
     tracker.add_commands(commands, top="podium.registry.app")
+    launch.add_commands(commands)
     arguments = parser.parse_args(argv)
     try:
         status = arguments.run(arguments)

@@ -260,7 +260,7 @@ class TestWorker:
 
 def test_help_lists_the_commands() -> None:
     shown = podium("--help").stdout
-    for command in ("up", "server", "worker", "db", "storage"):
+    for command in ("up", "server", "worker", "db", "storage", "launch"):
         assert re.search(rf"^\s+{command}\s+\w", shown, re.M), command
 
 

@@ -1,0 +1,73 @@
+"""YAML and JSON in, YAML out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from .faults import InvalidLaunch
+
+_LONGEST = 1_000_000  # characters
+
+
+def read_file(text: str, what: str = "spec") -> Mapping[str, Any]:
+    """A YAML or JSON document that is a mapping."""
+    if len(text) > _LONGEST:
+        raise InvalidLaunch([f"{what}: is longer than {_LONGEST:,} characters"])
+    try:
+        found = _parse(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        where = str(error).replace("\n", " ").strip() or "it is nested too deep"
+        raise InvalidLaunch([f"{what}: is neither YAML nor JSON: {where}"]) from None
+    if not isinstance(found, dict):
+        raise InvalidLaunch([f"{what}: must be a mapping of fields, not {type(found).__name__}"])
+    return found
+
+
+def as_yaml(manifests: Iterable[Mapping[str, Any]]) -> str:
+    """A stream of documents, in the order of the manifests and with their keys as they are."""
+    return yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
+    """YAML, where saying a key twice is a mistake and not a choice of the last."""
+
+
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.value in seen:
+            raise yaml.YAMLError(f"line {key.start_mark.line + 1}: {key.value!r} is there twice")
+        seen.add(str(key.value))
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def _parse(text: str) -> Any:
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            pass  # a flow mapping of YAML begins like that too
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  (a safe loader)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Without anchors, and long texts as blocks."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)

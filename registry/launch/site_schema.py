@@ -1,0 +1,87 @@
+"""The file of a site, field by field: what an administrator says of the cluster."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from . import site
+from .fields import (
+    NAME,
+    Choice,
+    Count,
+    Duration,
+    Flag,
+    Items,
+    Loose,
+    Number,
+    Part,
+    Schema,
+    Table,
+    Text,
+)
+from .parts import LABEL, ResourcesSchema, SecretSchema, TrackingSchema
+
+
+class TolerationSchema(Schema):
+    makes = site.Toleration
+    key = Text(limit=317, required=True)
+    value = Text(LABEL, must="a label's value")
+    effect = Choice(("NoSchedule", "PreferNoSchedule", "NoExecute"))
+
+
+class VariableSchema(Schema):
+    makes = site.Variable
+    type = Choice(("text", "int", "number", "bool"))
+    default = fields.Raw()
+    choices = Items(Loose())
+    min = Number()
+    max = Number()
+    about = Text(limit=1000)
+
+
+class TemplateSchema(Schema):
+    makes = site.Template
+    manifests = Items(
+        fields.Dict(error_messages={"invalid": "must be an object"}),
+        of="a list of objects",
+        required=True,
+    )
+    variables = Table(Text(r"[a-z][a-z0-9_]*", must="a name: a-z, 0-9, '_'"), Part(VariableSchema))
+
+
+class SiteSchema(Schema):
+    """The administrator's file."""
+
+    makes = site.Site
+    namespaces = Items(Text(), about="Namespaces that may be named; '*' stands for any text.")
+    service_accounts = Items(Text(), about="Service accounts that may be named.")
+    overlay = Items(
+        Text(limit=500), about="Fields an overlay may set, as in Deployment.spec.minReadySeconds."
+    )
+    classes = Table(Text(limit=63), Part(ResourcesSchema), about="Resource classes by name.")
+    only_classes = Flag(about="Resources are asked for by class, never by amount.")
+    max_gpus = Count(0, 100_000, about="The most GPUs of one launch, over all its workers.")
+    max_workers = Count(1, 100_000, about="The most workers, or replicas, of one launch.")
+    tracking = Part(TrackingSchema, about="Where launched code logs.")
+    secrets = Items(Part(SecretSchema), of="a list of Secrets", about="Secrets every launch gets.")
+    node_selector = Table(Text(limit=317), Text(LABEL, empty=True), about="Labels of the nodes.")
+    tolerations = Items(Part(TolerationSchema), about="Taints that launches tolerate.")
+    run_as_user = Count(
+        0,
+        2**31 - 1,
+        about="The user id of every container; 0: the image's own, which must not be root.",
+    )
+    shared_gpus = Choice(
+        site.Sharing,
+        about="How a shared GPU is offered: renamed (nvidia.com/gpu.shared), time-slicing or mps.",
+    )
+    mig_strategy = Choice(site.Mig, about="The GPU operator's MIG strategy: mixed or single.")
+    keep_finished = Duration(
+        about="How long an ended job, and its pods' logs, stay in the cluster."
+    )
+    monitor_labels = Table(
+        Text(limit=317),
+        Text(LABEL, empty=True),
+        about="Labels your Prometheus selects monitors by.",
+    )
+    templates = Table(Text(NAME), Part(TemplateSchema), about="Templates of the target raw.")
