@@ -134,6 +134,17 @@ class Plain(Field):
         return value
 
 
+class Object(Plain):
+    """Of any fields: Kubernetes' own, not ours."""
+
+    must = "an object"
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        if not isinstance(value, dict):
+            raise self.wrong(value)
+        return super()._deserialize(value, *args, **options)
+
+
 class Count(Field):
     def __init__(self, low: int, high: int, **options: Any) -> None:
         super().__init__(must=f"a whole number from {low} to {high}", **options)

@@ -11,6 +11,8 @@ import yaml
 from .faults import InvalidLaunch
 
 _LONGEST = 1_000_000  # characters
+_MOST = 100_000  # values, each as often as YAML's aliases repeat it
+_DEEPEST = 50
 
 
 def read_file(text: str, what: str = "spec") -> Mapping[str, Any]:
@@ -22,9 +24,28 @@ def read_file(text: str, what: str = "spec") -> Mapping[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = str(error).replace("\n", " ").strip() or "it is nested too deep"
         raise InvalidLaunch([f"{what}: is neither YAML nor JSON: {where}"]) from None
+    if not _fits(found):
+        raise InvalidLaunch(
+            [f"{what}: is nested deeper than {_DEEPEST}, or longer than {_MOST:,} values"]
+        )
     if not isinstance(found, dict):
         raise InvalidLaunch([f"{what}: must be a mapping of fields, not {type(found).__name__}"])
     return found
+
+
+def _fits(found: Any) -> bool:
+    """Whether it can be walked: a few aliases of aliases can stand for billions of values."""
+    todo, seen = [(found, 0)], 0
+    while todo:
+        value, depth = todo.pop()
+        seen += 1
+        if depth > _DEEPEST or seen + len(todo) > _MOST:
+            return False
+        if isinstance(value, dict):
+            todo += [(below, depth + 1) for below in value.values()]
+        elif isinstance(value, list):
+            todo += [(below, depth + 1) for below in value]
+    return True
 
 
 def as_yaml(manifests: Iterable[Mapping[str, Any]]) -> str:

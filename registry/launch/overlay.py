@@ -52,8 +52,6 @@ def faults(spec: LaunchSpec) -> Iterator[str]:
         if kind not in kinds:
             there = ", ".join(sorted(kinds)) or "none that can be patched"
             yield f"overlay.{kind}: this launch has no such object; it has {there}"
-        elif not isinstance(patch, Mapping):
-            yield f"overlay.{kind}: must be a mapping of fields"
         else:
             yield from _unallowed(patch, kind, spec)
             for each in made:

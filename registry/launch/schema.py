@@ -20,6 +20,7 @@ from .fields import (
     Items,
     Loose,
     Number,
+    Object,
     Part,
     Schema,
     Table,
@@ -183,11 +184,10 @@ class LaunchSchema(Schema):
         metadata={"about": "What only this target knows."},
         error_messages={"invalid": "must be a mapping of the target's options"},
     )
-    overlay = fields.Dict(
-        metadata={
-            "about": "By kind, a merge patch (RFC 7386) on its object, where the site allows it."
-        },
-        error_messages={"invalid": "must be a mapping of kinds to merge patches"},
+    overlay = Table(
+        Text(),
+        Object(),
+        about="By kind, a merge patch (RFC 7386) on its object, where the site allows it.",
     )
 
     @validates_schema

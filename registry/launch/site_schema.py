@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
-
 from . import site
 from .fields import (
     NAME,
@@ -14,7 +12,9 @@ from .fields import (
     Items,
     Loose,
     Number,
+    Object,
     Part,
+    Plain,
     Schema,
     Table,
     Text,
@@ -32,7 +32,7 @@ class TolerationSchema(Schema):
 class VariableSchema(Schema):
     makes = site.Variable
     type = Choice(("text", "int", "number", "bool"))
-    default = fields.Raw()
+    default = Plain()
     choices = Items(Loose())
     min = Number()
     max = Number()
@@ -42,7 +42,7 @@ class VariableSchema(Schema):
 class TemplateSchema(Schema):
     makes = site.Template
     manifests = Items(
-        fields.Dict(error_messages={"invalid": "must be an object"}),
+        Object(),
         of="a list of objects",
         required=True,
     )

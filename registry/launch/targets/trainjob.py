@@ -50,6 +50,9 @@ def faults(spec: LaunchSpec) -> Iterator[str]:
                 f"secrets[{number}].keys: is missing; a TrainJob takes single keys, write "
                 f"{{name: {secret.name}, keys: [AWS_ACCESS_KEY_ID, …]}}"
             )
+    for name in spec.env:
+        if name.startswith("PET_"):
+            yield f"env.{name}: is set by the runtime, for torchrun; use workers and resources.gpu"
     if spec.priority and not spec.queue:
         yield "priority: needs a queue on the target trainjob; else its runtime has the priority"
 

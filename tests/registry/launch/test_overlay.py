@@ -102,7 +102,7 @@ def test_a_forbidden_field_is_refused_whatever_is_allowed() -> None:
 
 def test_a_patch_is_a_mapping() -> None:
     assert refusals(minimal("job"), overlay={"Job": "x"}) == (
-        "overlay.Job: must be a mapping of fields",
+        "overlay.Job: must be an object, not 'x'",
     )
 
 

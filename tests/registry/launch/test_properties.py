@@ -59,8 +59,10 @@ _fields: Mapping[str, SearchStrategy[Any]] = {
     "run_id": st.just(RUN_ID),
     "image": st.just(IMAGE),
     "args": _words,
-    "env": st.dictionaries(_key.filter(lambda key: key != "PGPASSWORD"), _text, max_size=4),
-    "secrets": st.lists(_name, max_size=2),
+    "env": st.dictionaries(_key, _text, max_size=4),
+    "secrets": st.lists(
+        st.one_of(_name, st.fixed_dictionaries({"name": _name, "keys": st.lists(_key)})), max_size=2
+    ),
     "tracking": st.just({"uri": "https://podium.example.com", "secret": "podium"}),
     "resources": _resources,
     "workers": st.integers(1, 8),

@@ -14,6 +14,10 @@ from podium.registry.launch.targets import TARGETS
 
 from .samples import RUN_ID, full, load, manifests, minimal, refusals
 
+# Nine lines that stand for 10^8 values.
+_LAUGHS = "a0: &a0 [x]\n" + "\n".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)
+)
 _BAD = [
     (target, each["put"], each["line"])
     for target, all_of_it in yaml.safe_load(
@@ -92,6 +96,8 @@ def test_a_target_that_is_none(target: Any, line: str) -> None:
         ("a: !!python/object/apply:os.system [id]", "spec: is neither YAML nor JSON: "),
         ("a: &a [*a]", "spec: is neither YAML nor JSON: "),
         ("[" * 100_000, "spec: is neither YAML nor JSON: "),
+        (_LAUGHS, "spec: is nested deeper than 50, or longer than 100,000 values"),
+        ("{a: " * 60 + "}" * 60, "spec: is nested deeper than 50, or longer than 100,000 values"),
         ("a" * 1_000_001, "spec: is longer than 1,000,000 characters"),
     ],
 )
