@@ -23,9 +23,9 @@ from .forbidden import why_forbidden
 NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MAPPING = "must be a mapping of fields"
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_DURATION = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
 _UNITS = (86_400, 3_600, 60, 1)
-_QUANTITY = r"\d+(\.\d+)?"
+_QUANTITY = r"[0-9]+(\.[0-9]+)?"
 
 
 class Schema(marshmallow.Schema):
@@ -160,7 +160,7 @@ class Number(Field):
     must = "a number"
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
-        if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
+        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+", value):
             return float(value)  # YAML 1.1 takes 1e-5 for a text
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.wrong(value)

@@ -62,7 +62,8 @@ def why_forbidden(name: str) -> str | None:
     if spelt is None:
         return None
     why = FORBIDDEN[spelt][0] if spelt in FORBIDDEN else "a launch may not choose it"
-    return f"is not allowed ({spelt}): {why}; remove it"
+    meant = "" if name == spelt else f" ({spelt})"
+    return f"is not allowed{meant}: {why}; remove it"
 
 
 def faults(manifest: Any, path: str) -> Iterator[str]:

@@ -140,4 +140,4 @@ class MonitoringSchema(Schema):
     makes = spec.Monitoring
     path = Text(r"/\S*", must="a path such as /metrics", about="Where Prometheus reads,")
     port = Count(1, 65535, about="at which port,")
-    interval = Text(r"[1-9]\d*(s|m)", must='an interval such as "30s"', about="and how often.")
+    interval = Text(r"[1-9][0-9]*(s|m)", must='an interval such as "30s"', about="and how often.")

@@ -18,7 +18,7 @@ _SUBMITTER = Resources(cpu="100m", memory="512Mi")
 
 class Options(Schema):
     ray_version = Text(
-        r"\d+\.\d+\.\d+",
+        r"[0-9]+\.[0-9]+\.[0-9]+",
         must='a version such as "2.52.0"',
         about="The version of Ray in the image.",
     )

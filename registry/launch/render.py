@@ -64,7 +64,8 @@ def load_spec(
     spec = LaunchSpec(**said | {"target": name, "options": options}, owner=owner or Owner())
     refuse(_unfit(spec, data, found))
     spec = _settle(spec, site)
-    refuse([*_forbidden_by_site(spec), *found.faults(spec), *overlay.faults(spec)])
+    refuse([*_forbidden_by_site(spec), *found.faults(spec)])
+    refuse(overlay.faults(spec))
     return spec
 
 
@@ -124,13 +125,14 @@ def _settle(spec: LaunchSpec, site: Site) -> LaunchSpec:
     takes = TARGETS[spec.target].TAKES
     named = spec.resources.named
     resources = site.classes.get(named, spec.resources) if named else spec.resources
-    more = [each for each in site.secrets if each not in spec.secrets]
+    # They are for the code of the user; a server that is none of ours has its own.
+    more = [each for each in site.secrets if "image" in takes and each not in spec.secrets]
     return replace(
         spec,
         site=replace(site, run_as_user=site.run_as_user or None),
         resources=replace(resources, named=named),
         tracking=spec.tracking or site.tracking,
-        secrets=(*spec.secrets, *more) if "secrets" in takes else (),
+        secrets=(*spec.secrets, *more),
     )
 
 

@@ -130,7 +130,9 @@ class LaunchSchema(Schema):
     name = Text(limit=256, about="What it is called; by default as the model it is of.")
     target = Text(limit=63, about="The system that runs it: see `podium launch targets`.")
     purpose = Choice(spec.Purpose, required=True, about="train, evaluate, serve or sweep.")
-    namespace = name_of("a namespace", about="Where; by default the cluster's connection says so.")
+    namespace = name_of(
+        "a namespace", limit=63, about="Where; by default the cluster's connection says so."
+    )
     source = Part(SourceSchema, about="What it is launched for.")
     run_id = Text(
         HEX,
@@ -159,9 +161,10 @@ class LaunchSchema(Schema):
     tracking = Part(TrackingSchema, about="Where the code logs; by default as the site says.")
     resources = Part(ResourcesSchema, about="What each worker gets.")
     workers = Count(1, 100_000, about="Processes that run it together, each in a pod of its own.")
-    queue = name_of("a Kueue LocalQueue", about="The Kueue LocalQueue that admits it.")
+    queue = name_of("a Kueue LocalQueue", limit=63, about="The Kueue LocalQueue that admits it.")
     priority = name_of(
         "a priority class",
+        limit=63,
         about="With a queue Kueue's WorkloadPriorityClass, else the pods' PriorityClass.",
     )
     deadline = Duration(about="It fails when it has not ended by then.")

@@ -45,7 +45,14 @@ _FINAL = {"Complete": Phase.SUCCEEDED, "Failed": Phase.FAILED}
 
 def faults(spec: LaunchSpec) -> Iterator[str]:
     for number, secret in enumerate(spec.secrets):
-        if not secret.keys:
+        if secret.keys:
+            continue
+        if secret in spec.site.secrets:
+            yield (
+                f"secrets: a TrainJob takes single keys; an administrator lists those of "
+                f"{secret.name} in the site's secrets"
+            )
+        else:
             yield (
                 f"secrets[{number}].keys: is missing; a TrainJob takes single keys, write "
                 f"{{name: {secret.name}, keys: [AWS_ACCESS_KEY_ID, …]}}"

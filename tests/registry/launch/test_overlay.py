@@ -100,6 +100,12 @@ def test_a_forbidden_field_is_refused_whatever_is_allowed() -> None:
         assert line.startswith(f"{_POD}.{field}: is not allowed: it reaches into the node")
 
 
+def test_what_cannot_be_rendered_is_said_before_what_would_be_patched() -> None:
+    spec = minimal("raw") | {"options": {"template": "x"}, "overlay": {"CronJob": {"spec": {}}}}
+    [line] = refusals(spec)
+    assert line.startswith("options.template: 'x' is none")
+
+
 def test_a_patch_is_a_mapping() -> None:
     assert refusals(minimal("job"), overlay={"Job": "x"}) == (
         "overlay.Job: must be an object, not 'x'",

@@ -147,6 +147,17 @@ class TestAdditions:
             container["env"]
         )
 
+    def test_a_target_that_takes_single_keys_only_says_whose_they_are_to_list(self) -> None:
+        assert refusals(minimal("trainjob"), site=load_site(_SITE)) == (
+            "secrets: a TrainJob takes single keys; an administrator lists those of "
+            "s3-credentials in the site's secrets",
+        )
+
+    @pytest.mark.parametrize("target", ["kserve", "seldon", "seldon2"])
+    def test_a_server_that_is_none_of_ours_gets_none_of_them(self, target: str) -> None:
+        made = main(minimal(target), site=load_site(_SITE))
+        assert "s3-credentials" not in str(made)
+
     def test_what_the_spec_says_comes_first(self) -> None:
         container = _pod(_SITE, tracking={"uri": "https://other.example.com"})["containers"][0]
         assert {"name": "PODIUM_TRACKING_URI", "value": "https://other.example.com"} in (
