@@ -17,13 +17,19 @@ from .samples import IMAGE, minimal, refusals
 
 _TEXT = (Path(__file__).parents[3] / "docs" / "launch.md").read_text()
 _BLOCKS: list[dict[str, Any]] = [
-    yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", _TEXT, re.DOTALL)
+    document
+    for block in re.findall(r"```yaml\n(.*?)```", _TEXT, re.DOTALL)
+    for document in yaml.safe_load_all(block)
 ]
 
 
 @pytest.mark.parametrize("spec", [each for each in _BLOCKS if "target" in each])
 def test_a_spec_that_is_shown_renders(spec: dict[str, Any]) -> None:
     assert refusals(spec) == ()
+
+
+def test_every_target_has_an_example() -> None:
+    assert {each["target"] for each in _BLOCKS if "target" in each} == set(TARGETS)
 
 
 def test_the_site_that_is_shown_is_one_with_every_field() -> None:
