@@ -23,9 +23,29 @@ from .api import (
     set_tags,
     start_run,
 )
-from .entities import Experiment, Metric, RunSnapshot, RunStatus, ViewType
+from .entities import (
+    Experiment,
+    Metric,
+    ModelVersion,
+    RegisteredModel,
+    RunSnapshot,
+    RunStatus,
+    ViewType,
+)
 from .errors import PodiumError
 from .queries import create_experiment, get_experiment, get_run, search_runs
+from .registry import (
+    delete_alias,
+    get_model,
+    get_model_version,
+    load_model_uri,
+    register_model,
+    search_model_versions,
+    search_models,
+    set_alias,
+    set_version_tag,
+    transition,
+)
 from .run import Run
 from .session import configure
 from .version import __version__
@@ -33,7 +53,9 @@ from .version import __version__
 __all__ = [
     "Experiment",
     "Metric",
+    "ModelVersion",
     "PodiumError",
+    "RegisteredModel",
     "Run",
     "RunSnapshot",
     "RunStatus",
@@ -42,12 +64,16 @@ __all__ = [
     "active_run",
     "configure",
     "create_experiment",
+    "delete_alias",
     "end_run",
     "entities",
     "errors",
     "flush",
     "get_experiment",
+    "get_model",
+    "get_model_version",
     "get_run",
+    "load_model_uri",
     "log_artifact",
     "log_artifacts",
     "log_dict",
@@ -57,9 +83,15 @@ __all__ = [
     "log_param",
     "log_params",
     "log_text",
+    "register_model",
+    "search_model_versions",
+    "search_models",
     "search_runs",
+    "set_alias",
     "set_experiment",
     "set_tag",
     "set_tags",
+    "set_version_tag",
     "start_run",
+    "transition",
 ]

@@ -11,8 +11,11 @@ from .entities import (
     LifecycleStage,
     Metric,
     ModelOutput,
+    ModelVersion,
+    RegisteredModel,
     RunSnapshot,
     RunStatus,
+    VersionStatus,
 )
 from .errors import Unreachable
 
@@ -61,6 +64,47 @@ def run(found: Json) -> RunSnapshot:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _foreign("run", error) from error
+
+
+def registered_model(found: Json) -> RegisteredModel:
+    try:
+        return RegisteredModel(
+            name=found["name"],
+            creation_time=int(found.get("creation_timestamp", 0)),
+            last_update_time=int(found.get("last_updated_timestamp", 0)),
+            description=found.get("description", ""),
+            user_id=found.get("user_id", ""),
+            latest_versions=tuple(model_version(each) for each in found.get("latest_versions", [])),
+            aliases={each["alias"]: int(each["version"]) for each in found.get("aliases", [])},
+            tags=_pairs(found.get("tags", [])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _foreign("registered model", error) from error
+
+
+def model_version(found: Json) -> ModelVersion:
+    try:
+        return ModelVersion(
+            name=found["name"],
+            version=int(found["version"]),
+            stage=found.get("current_stage", "None"),
+            status=VersionStatus(found.get("status", "READY")),
+            source=found.get("source", ""),
+            storage_location=found.get("storage_location", ""),
+            creation_time=int(found.get("creation_timestamp", 0)),
+            last_update_time=int(found.get("last_updated_timestamp", 0)),
+            run_id=found.get("run_id"),
+            model_id=found.get("model_id"),
+            description=found.get("description", ""),
+            user_id=found.get("user_id", ""),
+            run_link=found.get("run_link", ""),
+            status_message=found.get("status_message", ""),
+            digest=found.get("digest"),
+            aliases=tuple(found.get("aliases", [])),
+            tags=_pairs(found.get("tags", [])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _foreign("model version", error) from error
 
 
 def _metric(found: Json) -> Metric:

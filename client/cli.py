@@ -1,4 +1,4 @@
-"""Subcommands for the machine that trains: sync, doctor."""
+"""Subcommands for the machine that trains: sync, doctor, models."""
 
 from __future__ import annotations
 
@@ -31,6 +31,89 @@ def add_commands(commands: Any) -> None:
         description="Check the settings, the spool, the server, its clock, the token and storage.",
     )
     doctor.set_defaults(run=_doctor)
+    _add_models(commands)
+
+
+def _add_models(commands: Any) -> None:
+    models = commands.add_parser(
+        "models",
+        help="look at registered models, register versions and move them",
+        description="Models of the server that PODIUM_TRACKING_URI names.",
+    )
+    verbs = models.add_subparsers(dest="verb", metavar="VERB", required=True)
+    listing = verbs.add_parser("list", help="all models, or those a filter finds")
+    listing.add_argument("filter", nargs="?", default="", help="as in \"name LIKE 'vision-%%'\"")
+    listing.set_defaults(run=_list_models)
+    show = verbs.add_parser("show", help="the versions of a model")
+    show.add_argument("name")
+    show.set_defaults(run=_show_model)
+    register = verbs.add_parser("register", help="register the next version of a model")
+    register.add_argument("name")
+    register.add_argument("source", help="runs:/<run_id>/model, models:/<model_id>, …")
+    register.add_argument("--description", default="")
+    register.set_defaults(run=_register_model)
+    alias = verbs.add_parser("alias", help="give a version another name, as in champion")
+    alias.add_argument("name")
+    alias.add_argument("version")
+    alias.add_argument("alias")
+    alias.set_defaults(run=_alias_version)
+    move = verbs.add_parser("move", help="move a version to a stage, as in Production")
+    move.add_argument("name")
+    move.add_argument("version")
+    move.add_argument("stage")
+    move.add_argument(
+        "--archive", action="store_true", help="and the versions in it to the archive"
+    )
+    move.set_defaults(run=_move_version)
+
+
+def _list_models(arguments: argparse.Namespace) -> int:
+    from .registry import search_models
+
+    for model in search_models(arguments.filter, max_results=None):
+        held = [f"{each.stage} {each.version}" for each in model.latest_versions]
+        print("\t".join((model.name, ", ".join(held) or "no version")))
+    return 0
+
+
+def _show_model(arguments: argparse.Namespace) -> int:
+    from .registry import get_model, search_model_versions
+
+    model = get_model(arguments.name)
+    if model.description:
+        print(model.description)
+    named = model.name.replace("'", "''")
+    found = search_model_versions(f"name = '{named}'", ["version_number DESC"], max_results=None)
+    for each in found:
+        said = (f"{each.version}", each.stage, ", ".join(f"@{name}" for name in each.aliases))
+        print("\t".join((*said, each.source)))
+    return 0
+
+
+def _register_model(arguments: argparse.Namespace) -> int:
+    from .registry import register_model
+
+    made = register_model(arguments.name, arguments.source, description=arguments.description)
+    print(f"{made.name} {made.version}: {made.storage_location}")
+    return 0
+
+
+def _alias_version(arguments: argparse.Namespace) -> int:
+    from .registry import set_alias
+
+    set_alias(arguments.name, arguments.alias, arguments.version)
+    print(f"{arguments.name} {arguments.version} is {arguments.name}@{arguments.alias}")
+    return 0
+
+
+def _move_version(arguments: argparse.Namespace) -> int:
+    from .registry import transition
+
+    made = transition(
+        arguments.name, arguments.version, arguments.stage, archive_existing=arguments.archive
+    )
+    print(f"{made.name} {made.version} is in {made.stage}")
+    return 0
 
 
 def _sync(arguments: argparse.Namespace) -> int:
