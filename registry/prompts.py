@@ -12,6 +12,7 @@ from podium.tracker.search import And, Clause, Comparison, Key, Not, Operator, O
 from podium.tracker.search import parse_filter as parse
 
 TAG = "mlflow.prompt.is_prompt"
+TEXT_TAG = "mlflow.prompt.text"
 # What clients write where a version has to have a source.
 SOURCES = ("dummy-source", "prompt-template")
 

@@ -17,7 +17,7 @@ from podium.tracker.search import search_page
 from sqlalchemy import delete
 
 from . import prompts
-from .models import Alias, ModelVersion, VersionTag
+from .models import Alias, ModelVersion, RegisteredModel, VersionTag
 from .read import find_model, find_version, latest, version_entities, versions
 from .registered import check_page
 from .search import MODEL_VERSIONS
@@ -139,23 +139,33 @@ def transition_version(
 def search_versions(
     db: Database,
     *,
+    name: str | None = None,
+    stage: str | None = None,
     filter: str = "",  # noqa: A002  (its name in the API)
     order_by: Sequence[str] = (),
     max_results: int = 10_000,
     page_token: str | None = None,
 ) -> Page[entities.ModelVersion]:
-    """One page; prompts are in it only where the filter asks for them."""
+    """One page: of the model ``name`` and of ``stage``, or of all.
+
+    Prompts are in it only where their name is given or the filter asks for them.
+    """
     check_page(max_results, MAX_PAGE)
+    statement = versions()
+    if name is not None:
+        statement = statement.where(RegisteredModel.name == name)
+    if stage is not None:
+        statement = statement.where(ModelVersion.stage == CANONICAL.named(stage).name)
     with db.reading() as session:
         rows, token = search_page(
             session,
             MODEL_VERSIONS,
-            versions(),
-            filter=prompts.parse_filter(filter),
+            statement,
+            filter=prompts.parse_filter(filter) if name is None else filter,
             order_by=order_by,
             max_results=max_results,
             page_token=page_token,
-            scope=(),
+            scope=(name, stage),
         )
         return Page(tuple(version_entities(session, rows)), token)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, request
 from podium.client.entities import Experiment, Page, RunSnapshot, ViewType
 from podium.client.errors import BadRequest
 from podium.tracker import experiments as service
@@ -14,6 +13,7 @@ from podium.tracker import overview, runs
 from podium.tracker.auth.permissions import READ, allow
 from podium.tracker.services import services
 
+from .answers import answer, link, literal, quoted
 from .charts import overlays
 from .table import NEWEST_FIRST, Column, Order, available, choose, next_order
 
@@ -34,14 +34,14 @@ def listing() -> Response:
         page = service.search_experiments(
             services().db,
             view=_VIEWS.get(view, ViewType.ACTIVE_ONLY),
-            filter=f"name ILIKE {_quoted(f'%{_literal(text)}%')}" if text else "",
+            filter=f"name ILIKE {quoted(f'%{literal(text)}%')}" if text else "",
             max_results=_PAGE,
             page_token=request.args.get("page") or None,
         )
     except BadRequest as error:
         refused = error.message
     found = [each.experiment_id for each in page.items]
-    return _answer(
+    return answer(
         "experiments.html",
         refused,
         page=page,
@@ -49,7 +49,7 @@ def listing() -> Response:
         nothing=overview.Activity(),
         q=text,
         view=view,
-        link=_link,
+        link=link,
     )
 
 
@@ -88,7 +88,7 @@ class Asked:
             "column": self.columns,
             "page": "",
         }
-        return _link(**(given | changes))
+        return link(**(given | changes))
 
 
 @experiments.get("/<experiment_id>")
@@ -109,7 +109,7 @@ def page(experiment_id: str) -> Response:
         # What was typed stays in the box, to be mended.
         asked = Asked(filter=request.args.get("filter", ""))
     chosen = [run for run in found.items if run.run_id in asked.selected] or found.items
-    return _answer(
+    return answer(
         "experiment.html",
         refused,
         experiment=experiment,
@@ -143,26 +143,3 @@ def _search(experiment_id: str, asked: Asked) -> Page[RunSnapshot]:
         max_results=_PAGE,
         page_token=asked.page or None,
     )
-
-
-def _answer(template: str, refused: str, **values: Any) -> Response:
-    """A page that a wrong filter leaves standing, with the reason beside the box."""
-    answer = make_response(render_template(template, refused=refused, **values))
-    answer.status_code = 400 if refused else 200
-    return answer
-
-
-def _link(**query: Any) -> str:
-    given = {name: value for name, value in query.items() if value}
-    return f"{request.path}?{urlencode(given, doseq=True)}" if given else request.path
-
-
-def _literal(text: str) -> str:
-    """Text without its pattern characters' meaning."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _quoted(text: str) -> str:
-    """A string of the search language."""
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'"

@@ -1,20 +1,124 @@
-"""/models: a place kept for the registry."""
+"""/models: all of them, the versions of one, and one version."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, render_template, request, url_for
+from podium.client.entities import ModelVersion, Page, RegisteredModel, RunSnapshot
+from podium.client.errors import BadRequest, NotFound
+from podium.tracker import runs
 from podium.tracker.auth.permissions import READ, allow
+from podium.tracker.services import services
 
-models = Blueprint("models", __name__)
+from .. import prompts, registered, version_files, versions
+from ..stages import CANONICAL
+from .answers import answer, link, literal, quoted
+from .files import Files, Place, look
+
+models = Blueprint("models", __name__, url_prefix="/models")
+
+_PAGE = 50
+# Tags beginning so are bookkeeping between clients and servers.
+_SYSTEM = ("mlflow.", "podium.")
 
 
-@models.get("/models")
+@models.get("")
 @allow(READ)
-def listing() -> str:
-    return render_template("models.html", name=None)
+def listing() -> Response:
+    """All models by name; ``q`` is a part of it."""
+    text = request.args.get("q", "")
+    found: Page[RegisteredModel] = Page(())
+    refused = ""
+    try:
+        found = registered.search_models(
+            services().db,
+            filter=f"name ILIKE {quoted(f'%{literal(text)}%')}" if text else "",
+            max_results=_PAGE,
+            page_token=request.args.get("page") or None,
+        )
+    except BadRequest as error:
+        refused = error.message
+    return answer("models.html", refused, page=found, q=text, link=link)
 
 
-@models.get("/models/<name>")
+@models.get("/<name>")
 @allow(READ)
-def page(name: str) -> tuple[str, int]:
-    return render_template("models.html", name=name), 404
+def page(name: str) -> Response:
+    """A model, and its versions: all, those in a stage, or those that a filter finds."""
+    model = registered.get_model(services().db, name)
+    text, stage = request.args.get("filter", ""), request.args.get("stage", "")
+    found: Page[ModelVersion] = Page(())
+    refused = ""
+    try:
+        found = versions.search_versions(
+            services().db,
+            name=name,
+            stage=stage or None,
+            filter=text,
+            order_by=["version_number DESC"],
+            max_results=_PAGE,
+            page_token=request.args.get("page") or None,
+        )
+    except BadRequest as error:
+        refused = error.message
+    return answer(
+        "model.html",
+        refused,
+        model=model,
+        tags=_chosen(model.tags),
+        page=found,
+        filter=text,
+        stage=stage,
+        stages=list(CANONICAL.table),
+        link=link,
+    )
+
+
+@models.get("/<name>/versions/<version>")
+@allow(READ)
+def version_page(name: str, version: str) -> str:
+    found = versions.get_version(services().db, name, version)
+    return render_template(
+        "model_version.html",
+        shown=found,  # the version of Podium is called so in every template
+        run=_run(found),
+        tags=_chosen(found.tags),
+        prompt=found.tags.get(prompts.TEXT_TAG),
+        files=_files(found) if found.storage_location else None,
+    )
+
+
+@models.get("/<name>/versions/<version>/files")
+@allow(READ)
+def version_page_files(name: str, version: str) -> str:
+    """The files alone, for a page that has the rest; without a script, the whole page."""
+    if request.headers.get("HX-Request") != "true":
+        return version_page(name, version)
+    return render_template(
+        "files.html", files=_files(versions.get_version(services().db, name, version))
+    )
+
+
+def _chosen(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags that somebody chose."""
+    return {key: value for key, value in tags.items() if not key.startswith(_SYSTEM)}
+
+
+def _run(version: ModelVersion) -> RunSnapshot | None:
+    """The run that made it, if it is still there."""
+    try:
+        return runs.get_run(services().db, version.run_id) if version.run_id else None
+    except NotFound:
+        return None
+
+
+def _files(version: ModelVersion) -> Files:
+    name, number = version.name, version.version
+    place = Place(
+        root=version_files.root_of(services().db, name, number),
+        page=url_for("models.version_page_files", name=name, version=number),
+        download=url_for("model-version-files.get_artifact", name=name, version=number),
+        nothing="There are no files where this version was registered from.",
+    )
+    return look(services().store, place, request.args.get("path", ""))

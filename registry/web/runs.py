@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from flask import Blueprint, render_template, request
-from podium.client.entities import FileInfo, RunSnapshot
+from podium.client.entities import ModelVersion, RunSnapshot
 from podium.client.errors import NotFound
 from podium.tracker import experiments, overview, run_files
 from podium.tracker import runs as service
-from podium.tracker.artifacts.paths import ArtifactPath
 from podium.tracker.auth.permissions import READ, allow
 from podium.tracker.services import services
 
+from .. import versions
 from . import charts
-from .previews import Preview, preview
+from .files import Files, Place, look
 
 runs = Blueprint("runs", __name__, url_prefix="/runs")
 
@@ -29,24 +27,6 @@ _FACTS = {
     "mlflow.source.git.commit": "Commit",
 }
 _SYSTEM = ("mlflow.", "podium.")
-
-
-@dataclass(frozen=True, slots=True)
-class Crumb:
-    name: str
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """A folder of the run and, when the path is a file, what can be shown of it."""
-
-    folder: Sequence[FileInfo]
-    crumbs: tuple[Crumb, ...]
-    path: str
-    name: str
-    preview: Preview | None
-    download: str
 
 
 @runs.get("/<run_id>")
@@ -66,7 +46,8 @@ def page(run_id: str) -> str:
         models=overview.models_of(services().db, run_id),
         parent=_parent(run),
         children=_children(run),
-        files=_files(run, request.args.get("path", "")),
+        registered=_registered(run),
+        files=_files(run),
     )
 
 
@@ -77,7 +58,7 @@ def files(run_id: str) -> str:
     if request.headers.get("HX-Request") != "true":
         return page(run_id)
     run = service.get_run(services().db, run_id)
-    return render_template("files.html", run=run, files=_files(run, request.args.get("path", "")))
+    return render_template("files.html", run=run, files=_files(run))
 
 
 def _facts(run: RunSnapshot) -> dict[str, str]:
@@ -104,24 +85,22 @@ def _children(run: RunSnapshot) -> Sequence[RunSnapshot]:
     ).items
 
 
-def _files(run: RunSnapshot, asked: str) -> Files:
-    db, store = services().db, services().store
-    path = ArtifactPath.parse_folder(asked)
-    shown = preview(store, run_files.root_of(db, run.run_id) / path) if path.key else None
-    folder = path.key.rpartition("/")[0] if shown is not None else path.key
-    crumbs, below = [Crumb("files", _link(run, ""))], ""
-    for segment in folder.split("/") if folder else ():
-        below = f"{below}/{segment}" if below else segment
-        crumbs.append(Crumb(segment, _link(run, below)))
-    return Files(
-        folder=run_files.list_files(db, store, run.run_id, folder),
-        crumbs=tuple(crumbs),
-        path=path.key,
-        name=path.name,
-        preview=shown,
-        download="/get-artifact?" + urlencode({"run_id": run.run_id, "path": path.key}),
+def _files(run: RunSnapshot) -> Files:
+    place = Place(
+        root=run_files.root_of(services().db, run.run_id),
+        page=f"/runs/{run.run_id}/files",
+        download=f"/get-artifact?run_id={run.run_id}",
+        nothing="No files yet. Store one:",
+        hint='client.log_artifact("confusion.png")',
     )
+    return look(services().store, place, request.args.get("path", ""))
 
 
-def _link(run: RunSnapshot, path: str) -> str:
-    return f"/runs/{run.run_id}/files" + (f"?{urlencode({'path': path})}" if path else "")
+def _registered(run: RunSnapshot) -> Sequence[ModelVersion]:
+    """The versions of models that this run has made."""
+    return versions.search_versions(
+        services().db,
+        filter=f"run_id = '{run.run_id}'",
+        order_by=["name ASC", "version_number DESC"],
+        max_results=_MAX_CHILDREN,
+    ).items

@@ -49,10 +49,3 @@ def test_a_deleted_one_is_elsewhere(page: Page, site: Site) -> None:
     page.goto("/experiments")
     page.get_by_role("link", name="Deleted").click()
     expect(page.get_by_role("link", name="browser/deleted experiment")).to_be_visible()
-
-
-def test_models_say_what_to_type(page: Page, site: Site) -> None:
-    page.goto("/experiments")
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Models").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Models")
-    expect(page.locator("pre")).to_be_visible()

@@ -8,7 +8,10 @@ test("links printed by MLflow's client", () => {
   assert.equal(pathOfHash(`#/experiments/12/runs/${RUN}`), `/runs/${RUN}`);
   assert.equal(pathOfHash(`#/experiments/12/runs/${RUN}/artifacts`), `/runs/${RUN}`);
   assert.equal(pathOfHash("#/experiments/12"), "/experiments/12");
-  assert.equal(pathOfHash("#/models/digits/versions/3"), "/models/digits");
+  assert.equal(pathOfHash("#/models/digits/versions/3"), "/models/digits/versions/3");
+  assert.equal(pathOfHash("#/models/two%20words/versions/12?tab=x"), "/models/two%20words/versions/12");
+  assert.equal(pathOfHash("#/models/digits/versions/x"), "/models/digits");
+  assert.equal(pathOfHash("#/models/digits"), "/models/digits");
   assert.equal(pathOfHash("#/models"), "/models");
 });
 
