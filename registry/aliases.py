@@ -5,12 +5,12 @@ from __future__ import annotations
 from podium.client import entities
 from podium.client.errors import BadRequest, NotFound
 from podium.client.rules import check_alias, check_new_alias, is_latest
+from podium.tracker import audit
 from podium.tracker.db import Database, insert
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from .models import Alias, ModelVersion
-from .read import find_model, find_version, version_entities, versions
+from .read import find_model, find_version, subject, version_entities, versions
 
 
 def set_alias(db: Database, name: str, alias: str, version: str | int) -> None:
@@ -25,14 +25,17 @@ def set_alias(db: Database, name: str, alias: str, version: str | int) -> None:
                 index_elements=["model", "alias"], set_={"version": new.excluded.version}
             )
         )
+        audit.record(session, "model.set-alias", subject(name), after={alias: found.version})
 
 
 def delete_alias(db: Database, name: str, alias: str) -> None:
     """An alias that is not there is as good as deleted, as in MLflow."""
     check_alias(alias)
     with db.writing() as session:
-        model = find_model(session, name)
-        session.execute(delete(Alias).where(Alias.model == model.id, Alias.alias == alias))
+        there = session.get(Alias, (find_model(session, name, change=True).id, alias))
+        if there is not None:
+            session.delete(there)
+            audit.record(session, "model.delete-alias", subject(name), before={"alias": alias})
 
 
 def get_version_by_alias(db: Database, name: str, alias: str) -> entities.ModelVersion:

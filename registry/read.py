@@ -72,6 +72,11 @@ def parse_version(version: str | int, field: str = "version") -> int:
     return min(max(int(text), 0), 2**31 - 1)
 
 
+def subject(name: str, version: int | None = None) -> str:
+    """What the audit log calls a model or a version of it."""
+    return f"model:{name}" if version is None else f"model:{name}/{version}"
+
+
 def latest(session: Session, models: Iterable[int]) -> dict[int, list[ModelVersion]]:
     """Of each model, by its row's id, the highest version of every stage that has one."""
     rank = (

@@ -12,18 +12,19 @@ from podium.client import entities
 from podium.client.entities import Page
 from podium.client.errors import AlreadyExists, BadRequest
 from podium.client.rules import MAX_DESCRIPTION, check_key, check_model_name, check_text
+from podium.tracker import audit
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database, insert
 from podium.tracker.search import search_page
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from . import prompts
 from .models import ModelTag, ModelVersion, RegisteredModel
-from .read import find_model, model_entities, models
+from .read import find_model, model_entities, models, subject
 from .search import REGISTERED_MODELS
-from .tags import checked, write
+from .tags import checked, told, write
 
 MAX_PAGE = 1000
 
@@ -57,6 +58,12 @@ def create_model(
         if made is None:
             raise _taken(session, name, prompt=prompts.is_prompt(wanted))
         write(session, ModelTag, made.id, wanted)
+        audit.record(
+            session,
+            "model.create",
+            subject(name),
+            after={"tags": {key: told(value) for key, value in wanted.items()}},
+        )
         return model_entities(session, [made])[0]
 
 
@@ -69,6 +76,13 @@ def update_model(db: Database, name: str, *, description: str) -> entities.Regis
     check_text(description, "description", limit=MAX_DESCRIPTION)
     with db.writing() as session:
         model = find_model(session, name, change=True)
+        audit.record(
+            session,
+            "model.describe",
+            subject(name),
+            before={"description": told(model.description)},
+            after={"description": told(description)},
+        )
         model.description = description
         model.last_update_time = now_ms()
         session.flush()
@@ -95,13 +109,18 @@ def rename_model(db: Database, name: str, new_name: str) -> entities.RegisteredM
             .values(last_update_time=now)
             .execution_options(synchronize_session=False)
         )
+        audit.record(session, "model.rename", subject(name), after={"name": new_name})
         return model_entities(session, [model])[0]
 
 
 def delete_model(db: Database, name: str) -> None:
     """For good, with its versions: their numbers begin again if the name is registered anew."""
     with db.writing() as session:
-        session.delete(find_model(session, name, change=True))
+        model = find_model(session, name, change=True)
+        audit.record(
+            session, "model.delete", subject(name), before={"last_version": model.last_version}
+        )
+        session.delete(model)
 
 
 def search_models(
@@ -131,15 +150,18 @@ def search_models(
 def set_model_tag(db: Database, name: str, key: str, value: str) -> None:
     wanted = checked([(key, value)])
     with db.writing() as session:
-        write(session, ModelTag, find_model(session, name).id, wanted)
+        write(session, ModelTag, find_model(session, name, change=True).id, wanted)
+        audit.record(session, "model.set-tag", subject(name), after={key: told(value)})
 
 
 def delete_model_tag(db: Database, name: str, key: str) -> None:
     """A tag that is not there is as good as deleted, as in MLflow."""
     check_key(key, "key", kind="tag")
     with db.writing() as session:
-        model = find_model(session, name)
-        session.execute(delete(ModelTag).where(ModelTag.model == model.id, ModelTag.key == key))
+        tag = session.get(ModelTag, (find_model(session, name, change=True).id, key))
+        if tag is not None:
+            session.delete(tag)
+            audit.record(session, "model.delete-tag", subject(name), before={key: told(tag.value)})
 
 
 def check_page(max_results: int, limit: int) -> None:

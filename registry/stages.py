@@ -1,7 +1,8 @@
 """Stages: which there are, what may follow what, and the one function that changes a version's.
 
 Whoever wants a say in it (policies, approvals) has it before calling :func:`set_stage`, in the same
-transaction; whoever wants to tell of it (audit, events) does so with the changes it returns.
+transaction; whoever wants to tell of it (events) does so with the changes it returns. The audit log
+has them in any case.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 
 from podium.client.errors import BadRequest
 from podium.client.rules import shown
+from podium.tracker import audit
 from podium.tracker.clock import now_ms
 from sqlalchemy.orm import Session
 
 from .models import ModelVersion
-from .read import find_version, versions
+from .read import find_version, subject, versions
 
 NONE, STAGING, PRODUCTION, ARCHIVED = "None", "Staging", "Production", "Archived"
 
@@ -116,8 +118,20 @@ def set_stage(
     moved.registered.last_update_time = now
     for change in changes:
         change.version.last_update_time = now
+        if change.before != change.after:
+            _record(session, change)
     session.flush()
     return tuple(changes)
+
+
+def _record(session: Session, change: Change) -> None:
+    audit.record(
+        session,
+        "version.stage",
+        subject(change.version.registered.name, change.version.version),
+        before={"stage": change.before},
+        after={"stage": change.after, "digest": change.version.digest},
+    )
 
 
 def _move(version: ModelVersion, after: str) -> Change:

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from .models import ModelTag, VersionTag
 
+_TOLD = 500
+
 
 def checked(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The tags, each once: of several with one key the last is meant."""
@@ -19,6 +21,11 @@ def checked(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         check_key(key, "key", kind="tag")
         found[key] = check_text(value, "value", limit=MAX_REGISTRY_TAG_VALUE)
     return found
+
+
+def told(text: str) -> str:
+    """A tag's value or a description for the audit log, which is no place for whole prompts."""
+    return text if len(text) <= _TOLD else text[: _TOLD - 1] + "…"
 
 
 def write(

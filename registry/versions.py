@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from podium.client import entities
 from podium.client.entities import LifecycleStage, Page, VersionStatus
 from podium.client.rules import MAX_DESCRIPTION, check_key, check_text
+from podium.tracker import audit
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
 from podium.tracker.search import search_page
@@ -18,12 +19,12 @@ from sqlalchemy import delete
 
 from . import prompts
 from .models import Alias, ModelVersion, RegisteredModel, VersionTag
-from .read import find_model, find_version, latest, version_entities, versions
+from .read import find_model, find_version, latest, subject, version_entities, versions
 from .registered import check_page
 from .search import MODEL_VERSIONS
 from .sources import MAX_SOURCE, prompt_source, resolve
 from .stages import CANONICAL, set_stage
-from .tags import checked, write
+from .tags import checked, told, write
 
 MAX_PAGE = 200_000
 
@@ -74,6 +75,16 @@ def create_version(
         session.add(made)
         session.flush()
         write(session, VersionTag, made.id, wanted)
+        audit.record(
+            session,
+            "version.create",
+            subject(name, made.version),
+            after={
+                "source": made.source,
+                "run": made.run_id,
+                "tags": {key: told(each) for key, each in wanted.items()},
+            },
+        )
         return version_entities(session, [made])[0]
 
 
@@ -106,6 +117,13 @@ def update_version(
     check_text(description, "description", limit=MAX_DESCRIPTION)
     with db.writing() as session:
         found = find_version(session, name, version, change=True)
+        audit.record(
+            session,
+            "version.describe",
+            subject(name, found.version),
+            before={"description": told(found.description)},
+            after={"description": told(description)},
+        )
         found.description = description
         found.last_update_time = now_ms()
         session.flush()
@@ -116,6 +134,12 @@ def delete_version(db: Database, name: str, version: str | int) -> None:
     """Soft: the number stays taken. Its aliases and tags go, and all it said of its source."""
     with db.writing() as session:
         found = find_version(session, name, version, change=True)
+        audit.record(
+            session,
+            "version.delete",
+            subject(name, found.version),
+            before={"stage": found.stage, "digest": found.digest},
+        )
         found.lifecycle_stage = LifecycleStage.DELETED
         found.source = "REDACTED-SOURCE-PATH"
         found.storage_location = found.run_link = found.description = ""
@@ -173,15 +197,24 @@ def search_versions(
 def set_version_tag(db: Database, name: str, version: str | int, key: str, value: str) -> None:
     wanted = checked([(key, value)])
     with db.writing() as session:
-        found = find_version(session, name, version)
+        found = find_version(session, name, version, change=True)
         write(session, VersionTag, found.id, wanted)
+        audit.record(
+            session, "version.set-tag", subject(name, found.version), after={key: told(value)}
+        )
 
 
 def delete_version_tag(db: Database, name: str, version: str | int, key: str) -> None:
     """A tag that is not there is as good as deleted, as in MLflow."""
     check_key(key, "key", kind="tag")
     with db.writing() as session:
-        found = find_version(session, name, version)
-        session.execute(
-            delete(VersionTag).where(VersionTag.version == found.id, VersionTag.key == key)
-        )
+        found = find_version(session, name, version, change=True)
+        tag = session.get(VersionTag, (found.id, key))
+        if tag is not None:
+            session.delete(tag)
+            audit.record(
+                session,
+                "version.delete-tag",
+                subject(name, found.version),
+                before={key: told(tag.value)},
+            )

@@ -1,0 +1,86 @@
+"""What is done to models and versions is in the audit log, and nothing that was refused is."""
+
+from __future__ import annotations
+
+import pytest
+from podium.client.errors import PodiumError
+from podium.registry import aliases, registered, versions
+from podium.tracker import audit, runs
+from podium.tracker.db import Database
+
+
+def test_every_change_leaves_a_row(db: Database) -> None:
+    run_id = runs.create_run(db).run_id
+    source = f"runs:/{run_id}/model"
+    registered.create_model(db, name="digits", tags=[("a", "b")])
+    for _ in range(2):
+        versions.create_version(db, name="digits", source=source)
+    versions.transition_version(db, "digits", 1, stage="Production")
+    versions.transition_version(db, "digits", 2, stage="Production", archive_existing=True)
+    versions.transition_version(db, "digits", 2, stage="Production")
+    aliases.set_alias(db, "digits", "champion", 2)
+    for _ in range(2):
+        aliases.delete_alias(db, "digits", "champion")
+    registered.set_model_tag(db, "digits", "c", "d")
+    versions.set_version_tag(db, "digits", 1, "e", "f")
+    for _ in range(2):
+        registered.delete_model_tag(db, "digits", "c")
+        versions.delete_version_tag(db, "digits", 1, "e")
+    registered.update_model(db, "digits", description="words")
+    versions.update_version(db, "digits", 1, description="more words")
+    versions.delete_version(db, "digits", 1)
+    registered.rename_model(db, "digits", "numerals")
+    registered.delete_model(db, "numerals")
+    rows = reversed(audit.search(db).items)
+    found = [
+        (row["action"], row["subject"].removeprefix("model:"), row["before"], row["after"])
+        for row in rows
+    ]
+    made = {"source": source, "run": run_id, "tags": {}}
+    assert found == [
+        ("model.create", "digits", None, {"tags": {"a": "b"}}),
+        ("version.create", "digits/1", None, made),
+        ("version.create", "digits/2", None, made),
+        *(
+            ("version.stage", f"digits/{n}", {"stage": was}, {"stage": now, "digest": None})
+            for n, was, now in (
+                (1, "None", "Production"),
+                (2, "None", "Production"),
+                (1, "Production", "Archived"),
+            )
+        ),
+        ("model.set-alias", "digits", None, {"champion": 2}),
+        ("model.delete-alias", "digits", {"alias": "champion"}, None),
+        ("model.set-tag", "digits", None, {"c": "d"}),
+        ("version.set-tag", "digits/1", None, {"e": "f"}),
+        ("model.delete-tag", "digits", {"c": "d"}, None),
+        ("version.delete-tag", "digits/1", {"e": "f"}, None),
+        ("model.describe", "digits", {"description": ""}, {"description": "words"}),
+        ("version.describe", "digits/1", {"description": ""}, {"description": "more words"}),
+        ("version.delete", "digits/1", {"stage": "Archived", "digest": None}, None),
+        ("model.rename", "digits", None, {"name": "numerals"}),
+        ("model.delete", "numerals", {"last_version": 2}, None),
+    ]
+    assert audit.verify(db).broken is None
+
+
+def test_long_texts_are_cut(db: Database) -> None:
+    registered.create_model(db, name="digits", tags=[("long", "x" * 100_000)])
+    [row] = audit.search(db).items
+    assert row["after"]["tags"] == {"long": "x" * 499 + "…"}
+
+
+def test_what_is_refused_leaves_none(db: Database) -> None:
+    registered.create_model(db, name="digits")
+    registered.create_model(db, name="letters")
+    for refused in (
+        lambda: registered.create_model(db, name="digits"),
+        lambda: registered.rename_model(db, "digits", "letters"),
+        lambda: versions.create_version(db, name="digits", source="/etc"),
+        lambda: versions.transition_version(db, "digits", 1, stage="Production"),
+        lambda: aliases.set_alias(db, "digits", "champion", 1),
+        lambda: registered.delete_model(db, "nothing"),
+    ):
+        with pytest.raises(PodiumError):
+            refused()
+    assert [row["action"] for row in audit.search(db).items] == ["model.create"] * 2
