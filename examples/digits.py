@@ -36,15 +36,18 @@ train_x, valid_x, train_y, valid_y = train_test_split(images / 16, digits, rando
 def main() -> None:
     with client.start_run("sweep", experiment="digits") as sweep:
         client.log_params({"epochs": EPOCHS, "batch_size": BATCH, "trials": len(TRIALS)})
-        accuracy = {name: train(name, kind, settings) for name, kind, settings in TRIALS}
-        best = max(accuracy, key=lambda name: accuracy[name])
-        client.log_metric("validation/accuracy", accuracy[best])
+        found = [(name, *train(name, kind, settings)) for name, kind, settings in TRIALS]
+        best, accuracy, version = max(found, key=lambda each: each[1])
+        client.log_metric("validation/accuracy", accuracy)
         client.set_tag("best", best)
+    client.set_alias("digits", "champion", version)
+    client.transition("digits", version, "Staging", archive_existing=True)
     print(f"\nAll runs:  {sweep.experiment_url}\nThe sweep: {sweep.url}")
+    print(f"The best:  digits, version {version}, is in Staging")
 
 
-def train(name: str, kind: type, settings: dict[str, Any]) -> float:
-    """One run: the accuracy it reached."""
+def train(name: str, kind: type, settings: dict[str, Any]) -> tuple[float, int]:
+    """One run: the accuracy it reached, and the version its model was registered as."""
     model = kind(
         random_state=0, **settings, **({"loss": "log_loss"} if kind is SGDClassifier else {})
     )
@@ -57,8 +60,11 @@ def train(name: str, kind: type, settings: dict[str, Any]) -> float:
             evaluate(model, "train", train_x, train_y, epoch)
         client.log_figure(confusion(model, name), "confusion.png")
         save(model)
+        registered = client.register_model(
+            "digits", description=f"{name}, {accuracy:.1%} right", tags={"data": "sklearn digits"}
+        )
         print(f"{name:<20} {accuracy:6.1%}   {run.url}")
-    return accuracy
+    return accuracy, registered.version
 
 
 def one_epoch(model: Any, epoch: int) -> None:

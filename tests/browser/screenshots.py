@@ -1,4 +1,4 @@
-"""`make screenshots`: the four pages, light and dark, with the runs of examples/digits.py on them.
+"""`make screenshots`: the pages, light and dark, with the runs of examples/digits.py on them.
 
 No test of its own: what is drawn here is for docs/, and for somebody to look at.
 """
@@ -33,7 +33,7 @@ def experiment_id(site: Site) -> str:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_four_pages(page: Page, site: Site, experiment_id: str, theme: str) -> None:
+def test_the_pages(page: Page, site: Site, experiment_id: str, theme: str) -> None:
     [found] = site.post(
         "runs/search", experiment_ids=[experiment_id], filter="run_name = 'mlp-wide'"
     )["runs"]
@@ -45,6 +45,8 @@ def test_the_four_pages(page: Page, site: Site, experiment_id: str, theme: str) 
         "run": run,
         "files": f"{run}/files?path=confusion.png",
         "models": "/models",
+        "model": "/models/digits",
+        "version": "/models/digits/versions/4",
     }
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     TARGET.mkdir(exist_ok=True)
