@@ -14,13 +14,13 @@ from typing import NoReturn
 from podium.client.errors import BadRequest, NotFound
 from podium.client.rules import check_run_id, check_text, is_latest, shown
 from podium.tracker.artifacts.paths import ArtifactPath, parse_artifact_uri
-from podium.tracker.models import Run
+from podium.tracker.models import LoggedModel, Run
 from podium.tracker.runs.read import find_run
 from sqlalchemy.orm import Session
 
 from . import prompts
 from .aliases import find_aliased
-from .logged_models import find_logged
+from .logged_models import find_logged, of_run
 from .models import ModelVersion
 from .read import find_model, find_version, latest, model_entities
 from .stages import CANONICAL
@@ -81,7 +81,7 @@ def _logged(session: Session, source: str, run_id: str | None, model_id: str | N
     named = source.removeprefix("models:/")
     if model_id is not None and model_id != named:
         _refuse(source, "model_id")
-    found = find_logged(session, named)
+    found = _model(session, source, named)
     if run_id is not None and run_id != found.source_run_id:
         _run(session, source, run_id)
     return Source(source, found.artifact_uri, run_id or found.source_run_id, named)
@@ -134,6 +134,10 @@ def _of_run(session: Session, source: str, run_id: str | None, model_id: str | N
         _refuse(source, "run_id" if model_id is None else "model_id")
     run = _run(session, source, written[1])
     below = _checked(source, written[2])
+    # What log_model has made is found under the run and a name, but its files are its own.
+    made = of_run(session, run, below.key)
+    if made is not None:
+        return Source(source, made.artifact_uri, run.run_id, made.model_id)
     root = parse_artifact_uri(run.artifact_uri)
     return Source(source, f"mlflow-artifacts:/{root / below}", run.run_id, None)
 
@@ -145,7 +149,7 @@ def _artifacts(session: Session, source: str, run_id: str | None, model_id: str 
     except BadRequest as wrong:
         raise BadRequest(f"Invalid model version source: {wrong.message}") from None
     if model_id is not None:
-        found = find_logged(session, model_id)
+        found = _model(session, source, model_id)
         root, run_id = parse_artifact_uri(found.artifact_uri), run_id or found.source_run_id
     elif run_id is not None:
         root = parse_artifact_uri(_run(session, source, run_id).artifact_uri)
@@ -161,6 +165,13 @@ def _run(session: Session, source: str, run_id: str) -> Run:
         return find_run(session, run_id)
     except NotFound:
         _refuse(source, "run_id")
+
+
+def _model(session: Session, source: str, model_id: str) -> LoggedModel:
+    try:
+        return find_logged(session, model_id)
+    except NotFound:
+        _refuse(source, "model_id")
 
 
 def _checked(source: str, path: str) -> ArtifactPath:

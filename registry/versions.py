@@ -18,6 +18,7 @@ from podium.tracker.search import search_page
 from sqlalchemy import delete
 
 from . import prompts
+from .logged_models import tell_version
 from .models import Alias, ModelVersion, RegisteredModel, VersionTag
 from .read import find_model, find_version, latest, subject, version_entities, versions
 from .registered import check_page
@@ -75,6 +76,8 @@ def create_version(
         session.add(made)
         session.flush()
         write(session, VersionTag, made.id, wanted)
+        if made.model_id is not None:
+            tell_version(session, made.model_id, name, made.version)
         audit.record(
             session,
             "version.create",

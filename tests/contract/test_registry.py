@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,12 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     x = np.arange(8.0).reshape(-1, 1)
     for factor in (2, 3):
-        mlflow.sklearn.save_model(LinearRegression().fit(x, x[:, 0] * factor), folder / f"{factor}")
+        # Which packages it needs is said, since to find out takes a minute.
+        mlflow.sklearn.save_model(
+            LinearRegression().fit(x, x[:, 0] * factor),
+            folder / f"{factor}",
+            pip_requirements=["scikit-learn"],
+        )
     return folder
 
 
@@ -85,6 +91,44 @@ def test_register_and_load_by_every_uri(
         assert loaded(uri) == factor, uri
     uri = client.get_model_version_download_uri(name, "1")
     assert uri.endswith(f"/{first}/artifacts/model")
+
+
+def test_logged_models(client: MlflowClient, experiment: str, name: str, saved: Path) -> None:
+    """As clients since 3.0 log models: apart from the run; registered by each of their names."""
+    import mlflow.sklearn
+
+    models = {factor: mlflow.sklearn.load_model(str(saved / str(factor))) for factor in (2, 3)}
+    with mlflow.start_run(experiment_id=experiment) as run:
+        needs = {"pip_requirements": ["scikit-learn"]}
+        first = mlflow.sklearn.log_model(models[2], name="net", registered_model_name=name, **needs)
+        second = mlflow.sklearn.log_model(models[3], name="other", **needs)
+    run_id = run.info.run_id
+    by_id = mlflow.register_model(second.model_uri, name)
+    by_run = mlflow.register_model(f"runs:/{run_id}/other", name)
+    by_hand = client.create_model_version(name, f"runs:/{run_id}/net", run_id)
+    copy = client.copy_model_version(f"models:/{name}/1", f"{name}-copy")
+    for made, version, model, factor in (
+        (client.get_model_version(name, "1"), "1", first, 2),
+        (by_id, "2", second, 3),
+        (by_run, "3", second, 3),
+        (by_hand, "4", first, 2),
+        (copy, "1", first, 2),
+    ):
+        # The client reads no model_id from the answer, but a filter may ask for it.
+        assert (made.version, made.run_id) == (version, run_id)
+        mine = f"name = '{made.name}' AND model_id = '{model.model_id}'"
+        assert version in [each.version for each in client.search_model_versions(mine)]
+        assert client.get_model_version_download_uri(made.name, version) == (
+            client.get_logged_model(model.model_id).artifact_location
+        )
+        assert loaded(f"models:/{made.name}/{version}") == factor
+    assert loaded(first.model_uri) == 2
+    told = json.loads(client.get_logged_model(second.model_id).tags["mlflow.modelVersions"])
+    assert {(each["name"], each["version"]) for each in told} == {(name, "2"), (name, "3")}
+    client.set_registered_model_alias(name, "champion", "2")
+    client.transition_model_version_stage(name, "4", "Production")
+    assert loaded(f"models:/{name}@champion") == 3
+    assert loaded(f"models:/{name}/Production") == 2
 
 
 def test_a_version_made_by_hand(client: MlflowClient, name: str, log: Callable[[int], str]) -> None:

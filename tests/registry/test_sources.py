@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from podium.client import entities
 from podium.client.errors import BadRequest, NotFound
 from podium.registry import aliases, registered, versions
 from podium.registry.prompts import TAG
-from podium.tracker import experiments, runs
+from podium.tracker import experiments, logged_models, runs
 from podium.tracker.db import Database
 
 OTHER = "0123456789abcdef0123456789abcdef"
@@ -175,8 +179,75 @@ def test_a_prompts_placeholder_is_for_prompts_only(db: Database) -> None:
         register(db, "models:/digits/1")
 
 
-def test_a_logged_model_that_is_not_there(db: Database) -> None:
-    with pytest.raises(NotFound, match="m-"):
-        register(db, f"models:/m-{OTHER}")
-    with pytest.raises(BadRequest, match="model_id"):
-        register(db, f"models:/m-{OTHER}", model_id="m-" + "f" * 32)
+def logged(db: Database, run_id: str | None, name: str = "model") -> entities.LoggedModel:
+    return logged_models.create_model(db, experiment_id="0", name=name, source_run_id=run_id)
+
+
+def test_a_logged_model(db: Database, run_id: str) -> None:
+    model = logged(db, run_id)
+    for source in (f"models:/{model.model_id}", model.artifact_uri, f"{model.artifact_uri}/part"):
+        for named in (None, run_id):
+            made = versions.create_version(
+                db, name="digits", source=source, model_id=model.model_id, run_id=named
+            )
+            assert (made.run_id, made.model_id) == (run_id, model.model_id)
+            assert made.storage_location.startswith(model.artifact_uri)
+    # The id is in the URI, so it need not be said twice.
+    made = versions.create_version(db, name="digits", source=f"models:/{model.model_id}")
+    assert (made.model_id, made.storage_location) == (model.model_id, model.artifact_uri)
+    copy = versions.create_version(db, name="digits", source=f"models:/digits/{made.version}")
+    assert (copy.model_id, copy.run_id) == (model.model_id, run_id)
+
+
+def test_a_logged_model_by_its_run_and_name(db: Database, run_id: str) -> None:
+    """Its files are not among the run's, so the newest of that name is what is meant."""
+    for _ in range(2):
+        newest = logged(db, run_id, "net")
+    logged(db, runs.create_run(db).run_id, "net")
+    elsewhere = experiments.create_experiment(db, name="elsewhere").experiment_id
+    logged_models.create_model(db, experiment_id=elsewhere, name="net", source_run_id=run_id)
+    made = versions.create_version(db, name="digits", source=f"runs:/{run_id}/net")
+    assert (made.model_id, made.storage_location) == (newest.model_id, newest.artifact_uri)
+    logged_models.delete_model(db, newest.model_id)
+    made = versions.create_version(db, name="digits", source=f"runs:/{run_id}/net")
+    assert made.model_id not in (None, newest.model_id)
+
+
+def test_a_logged_model_knows_its_versions(db: Database, run_id: str) -> None:
+    model = logged(db, run_id)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: register(db, f"models:/{model.model_id}"), range(8)))
+    tags = logged_models.get_model(db, model.model_id).tags
+    assert sorted(each["version"] for each in json.loads(tags["mlflow.modelVersions"])) == [
+        str(number) for number in range(1, 9)
+    ]
+    # Anybody may have written anything there.
+    logged_models.set_tags(db, model.model_id, {"mlflow.modelVersions": "[["})
+    register(db, f"models:/{model.model_id}")
+    tags = logged_models.get_model(db, model.model_id).tags
+    assert json.loads(tags["mlflow.modelVersions"]) == [{"name": "digits", "version": "9"}]
+
+
+def test_another_logged_model_than_is_named(db: Database, run_id: str) -> None:
+    model, other = logged(db, run_id), logged(db, None)
+    gone = logged(db, run_id)
+    logged_models.delete_model(db, gone.model_id)
+    for source, named in (
+        (f"models:/{model.model_id}", other.model_id),
+        (f"models:/m-{OTHER}", None),
+        (f"models:/m-{OTHER}", f"m-{OTHER}"),
+        (f"models:/{gone.model_id}", None),
+        (model.artifact_uri, other.model_id),
+        (model.artifact_uri, f"m-{OTHER}"),
+        (model.artifact_uri.removesuffix("/artifacts"), model.model_id),
+        (f"{model.artifact_uri}2", model.model_id),
+        (f"runs:/{run_id}/model", model.model_id),
+        (f"mlflow-artifacts:/0/{run_id}/artifacts/model", model.model_id),
+    ):
+        with pytest.raises(BadRequest, match="model_id request parameter must identify"):
+            register(db, source, model_id=named)
+    for attack in ("/..", "/../..", "/%2e%2e/x", "#", "?x", "/\\..\\x"):
+        with pytest.raises(BadRequest, match="source"):
+            register(db, model.artifact_uri + attack, model_id=model.model_id)
+    with pytest.raises(BadRequest, match="run_id"):
+        register(db, f"models:/{model.model_id}", run_id=OTHER)
