@@ -50,20 +50,19 @@ def test_deleting(db: Database) -> None:
     assert (refused.value.status, refused.value.code) == (400, "INVALID_PARAMETER_VALUE")
 
 
-@pytest.mark.parametrize("latest", ["latest", "LATEST", "Latest"])
-def test_latest_is_the_highest_version(db: Database, latest: str) -> None:
+def test_latest_is_the_highest_version(db: Database) -> None:
     versions.transition_version(db, "digits", 3, stage="Archived")
-    assert aliases.get_version_by_alias(db, "digits", latest).version == 3
+    for latest in ("latest", "LATEST", "Latest"):
+        assert aliases.get_version_by_alias(db, "digits", latest).version == 3
     versions.delete_version(db, "digits", 3)
-    assert aliases.get_version_by_alias(db, "digits", latest).version == 2
+    assert aliases.get_version_by_alias(db, "digits", "latest").version == 2
     registered.create_model(db, name="empty")
     with pytest.raises(NotFound, match="Latest version not found for model empty"):
-        aliases.get_version_by_alias(db, "empty", latest)
+        aliases.get_version_by_alias(db, "empty", "latest")
 
 
-@pytest.mark.parametrize(
-    ("alias", "says"),
-    [
+def test_a_bad_alias_is_refused(db: Database) -> None:
+    for alias, says in [
         ("", "cannot be empty"),
         ("latest", "is reserved"),
         ("LaTest", "is reserved"),
@@ -73,18 +72,16 @@ def test_latest_is_the_highest_version(db: Database, latest: str) -> None:
         ("a/b", "Invalid alias name"),
         ("a\n", "Invalid alias name"),
         ("a" * 256, "255"),
-    ],
-)
-def test_a_bad_alias_is_refused(db: Database, alias: str, says: str) -> None:
-    with pytest.raises(BadRequest, match=says):
-        aliases.set_alias(db, "digits", alias, 1)
+    ]:
+        with pytest.raises(BadRequest, match=says):
+            aliases.set_alias(db, "digits", alias, 1)
     assert registered.get_model(db, "digits").aliases == {}
 
 
-@pytest.mark.parametrize("alias", ["v1a", "vv1", "冠軍", "a-b_c", "1", "a" * 255])
-def test_good_aliases(db: Database, alias: str) -> None:
-    aliases.set_alias(db, "digits", alias, 1)
-    assert aliases.get_version_by_alias(db, "digits", alias).version == 1
+def test_good_aliases(db: Database) -> None:
+    for alias in ("v1a", "vv1", "冠軍", "a-b_c", "1", "a" * 255):
+        aliases.set_alias(db, "digits", alias, 1)
+        assert aliases.get_version_by_alias(db, "digits", alias).version == 1
 
 
 def test_what_is_not_there(db: Database) -> None:

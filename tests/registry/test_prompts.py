@@ -25,9 +25,8 @@ def a_model_and_a_prompt(db: Database) -> None:
 MODELS, PROMPTS = ["digits", "other"], ["greeting"]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
+def test_models(db: Database) -> None:
+    for text, expected in [
         ("", MODELS),
         ("name != 'x'", MODELS),
         ("tags.team = 'x'", ["digits"]),
@@ -44,25 +43,20 @@ MODELS, PROMPTS = ["digits", "other"], ["greeting"]
         (f"name ILIKE '%' AND tags.{TAG} != 'true'", MODELS),
         (f"tags.{TAG} = 'true' OR name = 'digits'", ["digits", "greeting"]),
         (f"tags.{TAG} IS NOT NULL", ["greeting", "other"]),
-    ],
-)
-def test_models(db: Database, text: str, expected: list[str]) -> None:
-    found = registered.search_models(db, filter=text).items
-    assert [each.name for each in found] == expected
+    ]:
+        found = registered.search_models(db, filter=text).items
+        assert [each.name for each in found] == expected, text
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
+def test_versions(db: Database) -> None:
+    for text, expected in [
         ("", ["digits"]),
         ("name = 'greeting'", []),
         (f"tags.{TAG} != 'true'", ["digits"]),
         (f"name = 'greeting' AND tags.{TAG} = 'true'", PROMPTS),
-    ],
-)
-def test_versions(db: Database, text: str, expected: list[str]) -> None:
-    found = versions.search_versions(db, filter=text).items
-    assert [each.name for each in found] == expected
+    ]:
+        found = versions.search_versions(db, filter=text).items
+        assert [each.name for each in found] == expected, text
 
 
 def test_by_name_a_prompt_is_there(db: Database) -> None:

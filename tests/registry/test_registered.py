@@ -54,9 +54,9 @@ def test_a_model_and_a_prompt_do_not_share_a_name(db: Database) -> None:
         registered.create_model(db, name="digits", tags=prompt)
 
 
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
+def test_a_bad_name_is_refused(db: Database) -> None:
+    registered.create_model(db, name="digits")
+    for name, says in [
         ("", "Missing value for required parameter 'name'"),
         (" \t", "Missing value"),
         ("a/b", "Invalid model name 'a/b'. Names cannot contain '/' or ':'."),
@@ -67,14 +67,11 @@ def test_a_model_and_a_prompt_do_not_share_a_name(db: Database) -> None:
         ("two\nlines", "'name'"),
         ("a\0b", r"U\+0000"),
         ("n" * 257, "256"),
-    ],
-)
-def test_a_bad_name_is_refused(db: Database, name: str, says: str) -> None:
-    with pytest.raises(BadRequest, match=says.replace("(", r"\(")):
-        registered.create_model(db, name=name)
-    registered.create_model(db, name="digits")
-    with pytest.raises(BadRequest):
-        registered.rename_model(db, "digits", name)
+    ]:
+        with pytest.raises(BadRequest, match=says):
+            registered.create_model(db, name=name)
+        with pytest.raises(BadRequest):
+            registered.rename_model(db, "digits", name)
     assert [each.name for each in registered.search_models(db).items] == ["digits"]
 
 
@@ -145,15 +142,13 @@ def test_description_and_tags(db: Database) -> None:
             change()
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("k" * 251, ""), ("../up", ""), ("semi;colon", ""), ("k", "v" * 100_001)]
-)
-def test_a_bad_tag_is_refused(db: Database, key: str, value: str) -> None:
+def test_a_bad_tag_is_refused(db: Database) -> None:
     registered.create_model(db, name="digits")
-    with pytest.raises(BadRequest, match=r"'key'|'value'"):
-        registered.set_model_tag(db, "digits", key, value)
-    with pytest.raises(BadRequest):
-        registered.create_model(db, name="letters", tags=[(key, value)])
+    for key, value in [("k" * 251, ""), ("../up", ""), ("semi;colon", ""), ("k", "v" * 100_001)]:
+        with pytest.raises(BadRequest, match=r"'key'|'value'"):
+            registered.set_model_tag(db, "digits", key, value)
+        with pytest.raises(BadRequest):
+            registered.create_model(db, name="letters", tags=[(key, value)])
     with pytest.raises(NotFound):
         registered.get_model(db, "letters")
 
@@ -186,10 +181,10 @@ def test_search(db: Database) -> None:
     assert rest.next_page_token is None
 
 
-@pytest.mark.parametrize("size", [0, -1, 1001])
-def test_a_page_has_a_size(db: Database, size: int) -> None:
-    with pytest.raises(BadRequest, match="between 1 and 1000"):
-        registered.search_models(db, max_results=size)
+def test_a_page_has_a_size(db: Database) -> None:
+    for size in (0, -1, 1001):
+        with pytest.raises(BadRequest, match="between 1 and 1000"):
+            registered.search_models(db, max_results=size)
 
 
 def test_of_many_who_create_one_name_one_does(db: Database) -> None:

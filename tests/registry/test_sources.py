@@ -159,13 +159,13 @@ ATTACKS = [
 ]
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_what_leads_elsewhere_is_refused(db: Database, run_id: str, attack: str) -> None:
-    source = attack.replace("{run}", run_id)
-    for tags in ((), ((TAG, "true"),), ((TAG, "false"), (TAG, "TRUE"))):
-        with pytest.raises((BadRequest, NotFound), match=r"source|not found|name"):
-            versions.create_version(db, name="digits", source=source, run_id=run_id, tags=tags)
-    assert versions.search_versions(db).items == ()
+def test_what_leads_elsewhere_is_refused(db: Database, run_id: str) -> None:
+    for attack in ATTACKS:
+        source = attack.replace("{run}", run_id)
+        for tags in ((), ((TAG, "true"),), ((TAG, "false"), (TAG, "TRUE"))):
+            with pytest.raises((BadRequest, NotFound), match=r"source|not found|name"):
+                versions.create_version(db, name="digits", source=source, run_id=run_id, tags=tags)
+        assert versions.search_versions(db).items == (), attack
 
 
 def test_a_prompts_placeholder_is_for_prompts_only(db: Database) -> None:

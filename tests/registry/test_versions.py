@@ -97,17 +97,17 @@ def test_of_a_deleted_version_only_the_number_is_left(db: Database, run_id: str)
     assert left["source"] == "REDACTED-SOURCE-PATH"
 
 
-@pytest.mark.parametrize("version", ["", "x", "1.0", " 1", "1_0", "\u0661", "0x1"])
-def test_a_version_is_a_whole_number(db: Database, version: str) -> None:
-    with pytest.raises(BadRequest, match="Parameter 'version' must be an integer"):
-        versions.get_version(db, "digits", version)
+def test_a_version_is_a_whole_number(db: Database) -> None:
+    for version in ("", "x", "1.0", " 1", "1_0", "\u0661", "0x1"):
+        with pytest.raises(BadRequest, match="Parameter 'version' must be an integer"):
+            versions.get_version(db, "digits", version)
 
 
-@pytest.mark.parametrize("version", ["0", "-1", "2", "2147483648", "9" * 30])
-def test_a_version_that_is_not_there(db: Database, run_id: str, version: str) -> None:
+def test_a_version_that_is_not_there(db: Database, run_id: str) -> None:
     add(db, run_id)
-    with pytest.raises(NotFound, match="digits"):
-        versions.get_version(db, "digits", version)
+    for version in ("0", "-1", "2", "2147483648", "9" * 30):
+        with pytest.raises(NotFound, match="digits"):
+            versions.get_version(db, "digits", version)
 
 
 def test_of_a_model_that_is_not_there(db: Database, run_id: str) -> None:
@@ -227,9 +227,13 @@ def test_search(db: Database, run_id: str) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "wrong", ["version_number = 'one'", "nothing = 1", "metrics.x > 1", "name > 'a'", "name = "]
-)
-def test_a_filter_that_cannot_be_read(db: Database, wrong: str) -> None:
-    with pytest.raises(BadRequest):
-        versions.search_versions(db, filter=wrong)
+def test_a_filter_that_cannot_be_read(db: Database) -> None:
+    for wrong in (
+        "version_number = 'one'",
+        "nothing = 1",
+        "metrics.x > 1",
+        "name > 'a'",
+        "name = ",
+    ):
+        with pytest.raises(BadRequest, match="column"):
+            versions.search_versions(db, filter=wrong)
