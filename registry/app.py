@@ -14,7 +14,7 @@ from podium.tracker.db import Database
 from podium.tracker.schema_history import TRACKER
 from podium.tracker.worker import Job
 
-from . import mlflow, web
+from . import api, mlflow, web, webhooks
 from .schema_history import REGISTRY
 
 HISTORIES = (TRACKER, REGISTRY)
@@ -25,10 +25,11 @@ def create_app(
 ) -> Flask:
     app = create_tracker(config, db=db, store=store)
     mlflow.register(app)
+    api.register(app)
     web.register(app)
     return app
 
 
-def jobs(db: Database, store: ArtifactStore) -> tuple[Job, ...]:
+def jobs(db: Database, store: ArtifactStore, config: Config) -> tuple[Job, ...]:
     """What the worker does, of both packages."""
-    return worker.jobs(db, store)
+    return (*worker.jobs(db, store), *webhooks.jobs(db, config))

@@ -7,6 +7,7 @@ A check that fails stops the start with one line, instead of a stack trace at th
     P003  its schema is this version's
     P004  the artifact store can be used
     P005  nobody but this machine can reach a server that asks nobody who they are
+    P006  the keys that secrets are encrypted with can be read
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from podium.client.errors import ConfigError, PodiumError
 from .artifacts import open_store
 from .config import LOOPBACK, Config, from_environment
 from .db import Database
+from .keyring import Keyring
 from .schema_history import History, check_schema, upgrade
 
 
@@ -30,9 +32,11 @@ def read_config(environ: Mapping[str, str], *, data: Path | None = None) -> Conf
 
 
 def check_start(config: Config, histories: Sequence[History], *, host: str, migrate: bool) -> None:
-    """Run P002 to P005; ``migrate`` brings an older schema up instead of refusing it."""
+    """Run P002 to P006; ``migrate`` brings an older schema up instead of refusing it."""
     with _numbered("P005"):
         _check_bind(host)
+    with _numbered("P006"):
+        Keyring(config.secret_keys, config.secret_keys_file).keys()
     with _numbered("P002"):
         db = Database(config.database_url, pool_size=1)
         db.ping()

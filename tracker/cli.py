@@ -119,6 +119,8 @@ def _port(text: str) -> int:
 def _up(arguments: argparse.Namespace, top: str) -> None:
     from .assembly import assembly
     from .checks import check_start, read_config
+    from .config import KEYS_FILE
+    from .keyring import make_key_file
     from .serve import serve
 
     made = assembly(top)
@@ -127,6 +129,8 @@ def _up(arguments: argparse.Namespace, top: str) -> None:
         database_url=arguments.database, artifacts=arguments.artifacts
     )
     _make_folder(data)
+    if config.secret_keys_file == data / KEYS_FILE:
+        make_key_file(data / KEYS_FILE)
     check_start(config, made.HISTORIES, host=arguments.host, migrate=True)
     serve(
         _with_worker(made),
@@ -168,8 +172,8 @@ def _worker(arguments: argparse.Namespace, top: str) -> int:
     config = read_config(os.environ)
     check_start(config, made.HISTORIES, host="127.0.0.1", migrate=False)
     configure_logs(config.log_level)
-    db = Database(config.database_url, pool_size=2)
-    todo = made.jobs(db, open_store(config.artifacts, config.s3_endpoint))
+    db = Database(config.database_url, pool_size=4)
+    todo = made.jobs(db, open_store(config.artifacts, config.s3_endpoint), config)
     try:
         if arguments.once:
             return 0 if do_once(todo) else 1
@@ -215,7 +219,7 @@ def _with_worker(made: Assembly) -> Callable[[Config], Flask]:
 
         app = made.create_app(config)
         services = app.extensions[EXTENSION]
-        start_thread(made.jobs(services.db, services.store))
+        start_thread(made.jobs(services.db, services.store, services.config))
         return app
 
     return make

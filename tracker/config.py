@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from podium.client.config import refuse_unknown
 from podium.client.errors import ConfigError
+
+from .keyring import parse_keys
+from .networks import Network, parse_networks
 
 SETTINGS: Mapping[str, str] = {
     "PODIUM_DATABASE_URL": "Where the data is kept: postgresql://… or sqlite:////absolute/path.db.",
@@ -22,8 +25,12 @@ SETTINGS: Mapping[str, str] = {
     "PODIUM_THREADS": "Threads of each process. Default 8.",
     "PODIUM_ALLOWED_HOSTS": "Host names the server answers to, separated by commas. "
     "Default: this machine's loopback names.",
+    "PODIUM_SECRET_KEYS": "Keys to encrypt secrets with, separated by commas, newest first.",
+    "PODIUM_SECRET_KEYS_FILE": "A file with such keys, one a line, instead.",
+    "PODIUM_WEBHOOK_ALLOW": "Private networks webhooks may reach, as in 10.0.0.0/8,fd00::/8.",
 }
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+KEYS_FILE = "secret.keys"
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -37,6 +44,9 @@ class Config:
     workers: int = 2
     threads: int = 8
     allowed_hosts: tuple[str, ...] = LOOPBACK
+    secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    secret_keys_file: Path | None = None
+    webhook_allow: tuple[Network, ...] = ()
 
     def with_overrides(
         self, *, database_url: str | None = None, artifacts: str | None = None
@@ -62,11 +72,13 @@ def from_environment(environ: Mapping[str, str], *, data: Path | None = None) ->
     else:
         database_url = _required(environ, "PODIUM_DATABASE_URL")
         artifacts = _required(environ, "PODIUM_ARTIFACTS")
-    hosts = tuple(
-        host.strip().lower()
-        for host in environ.get("PODIUM_ALLOWED_HOSTS", "").split(",")
-        if host.strip()
-    )
+    hosts = tuple(host.lower() for host in _list(environ, "PODIUM_ALLOWED_HOSTS"))
+    keys = parse_keys(_list(environ, "PODIUM_SECRET_KEYS"), "PODIUM_SECRET_KEYS")
+    keys_file = environ.get("PODIUM_SECRET_KEYS_FILE")
+    if keys and keys_file:
+        raise ConfigError("PODIUM_SECRET_KEYS and PODIUM_SECRET_KEYS_FILE are both set: keep one.")
+    if data is not None and not keys:
+        keys_file = keys_file or str(data / KEYS_FILE)
     return Config(
         database_url=database_url,
         artifacts=artifacts,
@@ -75,6 +87,11 @@ def from_environment(environ: Mapping[str, str], *, data: Path | None = None) ->
         workers=_count(environ, "PODIUM_WORKERS", default=2, limit=64),
         threads=_count(environ, "PODIUM_THREADS", default=8, limit=256),
         allowed_hosts=hosts or LOOPBACK,
+        secret_keys=keys,
+        secret_keys_file=Path(keys_file) if keys_file else None,
+        webhook_allow=parse_networks(
+            _list(environ, "PODIUM_WEBHOOK_ALLOW"), "PODIUM_WEBHOOK_ALLOW"
+        ),
     )
 
 
@@ -82,6 +99,10 @@ def database_url(environ: Mapping[str, str], given: str | None = None) -> str:
     """For commands that need nothing else: ``given`` on the command line, or the setting."""
     refuse_unknown(environ)
     return given or _required(environ, "PODIUM_DATABASE_URL")
+
+
+def _list(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in environ.get(name, "").split(",") if part.strip())
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

@@ -118,13 +118,13 @@ class Choice(fields.Field[Choice_], Generic[Choice_]):
 
     def __init__(self, choices: type[Choice_], **options: Any) -> None:
         super().__init__(**options)
-        self._choices = tuple(choices)
+        self.choices = tuple(choices)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Choice_:
-        for number, choice in enumerate(self._choices, 1):
+        for number, choice in enumerate(self.choices, 1):
             if value in (choice.value, str(number)) or (type(value) is int and value == number):
                 return choice
-        raise _invalid(value, f"Valid values are {', '.join(self._choices)}.")
+        raise _invalid(value, f"Valid values are {', '.join(self.choices)}.")
 
 
 class Items(fields.List[Any]):

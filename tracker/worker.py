@@ -1,7 +1,8 @@
 """What no request waits for, done again and again: by `podium worker`, or a thread of `podium up`.
 
 Each job may be done by any number of workers at once and cut short at any point. One that fails is
-logged and tried again at its next turn; it never stops the others.
+logged and tried again at its next turn; it never stops the others, nor, if it has a thread of its
+own, does it wait for them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from .db import Database
 from .metrics import compact
 from .runs import end_the_dead
 
+# So that a database that is away is not asked, and its absence not logged, ten times a second.
+_AFTER_FAILURE_SECONDS = 2.0
+
 log = structlog.get_logger("podium.worker")
 
 
@@ -29,6 +33,10 @@ class Job:
     name: str
     every: float  # seconds
     run: Callable[[], object]
+    alone: bool = False
+    """In a thread of its own: it comes often, and the others may take their time."""
+    finish: Callable[[], object] | None = None
+    """Waits for what ``run`` has only begun: called once, at the end."""
 
 
 def jobs(db: Database, store: ArtifactStore) -> tuple[Job, ...]:
@@ -44,17 +52,34 @@ def jobs(db: Database, store: ArtifactStore) -> tuple[Job, ...]:
 def do_once(todo: Sequence[Job]) -> bool:
     """Do each job now, whether or not an earlier one failed; False when any did."""
     failed = [job.name for job in todo if not _attempt(job)]
+    _finish(todo)
     return not failed
 
 
 def work(todo: Sequence[Job], stop: threading.Event) -> None:
     """Do each job whenever it is due, until ``stop`` is set."""
+    threads = [
+        threading.Thread(target=_take_turns, args=((job,), stop), name=job.name, daemon=True)
+        for job in todo
+        if job.alone
+    ]
+    for thread in threads:
+        thread.start()
+    together = [job for job in todo if not job.alone]
+    if together:
+        _take_turns(together, stop)
+    for thread in threads:
+        thread.join()
+    _finish(todo)
+
+
+def _take_turns(todo: Sequence[Job], stop: threading.Event) -> None:
     due = {job.name: time.monotonic() for job in todo}
     while not stop.is_set():
         for job in todo:
             if due[job.name] <= time.monotonic() and not stop.is_set():
-                _attempt(job)
-                due[job.name] = time.monotonic() + job.every
+                wait = job.every if _attempt(job) else max(job.every, _AFTER_FAILURE_SECONDS)
+                due[job.name] = time.monotonic() + wait
         stop.wait(max(0.1, min(due.values()) - time.monotonic()))
 
 
@@ -75,6 +100,12 @@ def start_thread(todo: Sequence[Job]) -> None:
     ).start()
 
 
+def _finish(todo: Sequence[Job]) -> None:
+    for job in todo:
+        if job.finish is not None:
+            job.finish()
+
+
 def _attempt(job: Job) -> bool:
     started = time.perf_counter()
     try:
@@ -84,7 +115,8 @@ def _attempt(job: Job) -> bool:
     except Exception:
         log.exception("job failed", job=job.name)
     else:
-        seconds = time.perf_counter() - started
-        log.debug("job done", job=job.name, result=result, ms=round(seconds * 1000, 1))
+        if result:  # most turns find nothing to do
+            seconds = time.perf_counter() - started
+            log.debug("job done", job=job.name, result=result, ms=round(seconds * 1000, 1))
         return True
     return False

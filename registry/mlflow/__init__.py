@@ -8,9 +8,10 @@ from __future__ import annotations
 from flask import Flask
 from podium.tracker.mlflow import serve
 
-from . import aliases, model_versions, registered_models
+from . import aliases, model_versions, registered_models, webhooks
 
 
 def register(app: Flask) -> None:
-    serve(app, registered_models.routes, aliases.routes, model_versions.routes)
+    modules = (registered_models, aliases, model_versions, webhooks)
+    serve(app, *(module.routes for module in modules))
     app.register_blueprint(model_versions.plain)

@@ -1,0 +1,146 @@
+"""The worker's part: new events become deliveries, and each webhook's leave in a thread of its own.
+
+A turn takes what is due and returns at once. Half of the threads are kept from receivers that fail
+or are slow, so that those, however many, delay nobody else.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from podium.client.errors import PodiumError
+from podium.tracker.clock import now_ms
+from podium.tracker.db import Database
+from podium.tracker.keyring import Keyring
+
+from . import queue
+from .payloads import message
+from .queue import LeaseLost, Step, Task, no_step
+from .sender import Answer, Sender
+
+log = structlog.get_logger("podium.webhooks")
+
+LEASE_MS = 30_000  # well over what one attempt may take
+_THREADS = 16
+_SLOW_MS = 1_000
+# A webhook is given back after so much, for others to have their turn.
+_SHIFT_SECONDS = 5.0
+
+
+class Dispatcher:
+    def __init__(
+        self,
+        db: Database,
+        sender: Sender,
+        keyring: Keyring,
+        *,
+        threads: int = _THREADS,
+        lease_ms: int = LEASE_MS,
+        clock: Callable[[], int] = now_ms,
+        step: Step = no_step,
+    ) -> None:
+        self._db, self._sender, self._keyring = db, sender, keyring
+        self._threads, self._lease_ms = threads, lease_ms
+        self._clock, self._step = clock, step
+        self._lock = threading.Lock()
+        self._running: dict[threading.Thread, bool] = {}  # whether it has a suspect
+        self._slow: set[int] = set()
+
+    def turn(self) -> int:
+        """Spread what is new and begin to send what is due; how many webhooks were taken up."""
+        if not queue.is_waiting(self._db, self._clock()):
+            return 0
+        queue.spread(self._db, self._clock(), step=self._step)
+        with self._lock:
+            suspects = sum(self._running.values())
+            free = self._threads - len(self._running)
+        begun = self._begin(free, suspect=False)
+        half = max(1, self._threads // 2)
+        return begun + self._begin(min(free - begun, half - suspects), suspect=True)
+
+    def finish(self) -> None:
+        """Wait for what was begun. What is left when this is cut short, others will send."""
+        with self._lock:
+            running = tuple(self._running)
+        for thread in running:
+            thread.join()
+
+    def _begin(self, limit: int, *, suspect: bool) -> int:
+        if limit <= 0:
+            return 0
+        with self._lock:
+            slow = tuple(self._slow)
+        tasks = queue.claim(
+            self._db,
+            self._clock(),
+            lease_ms=self._lease_ms,
+            limit=limit,
+            suspects=suspect,
+            slow=slow,
+        )
+        if tasks:
+            self._step("claimed")
+        for task in tasks:
+            thread = threading.Thread(
+                target=self._shift, args=(task,), name="podium-webhook", daemon=True
+            )
+            with self._lock:
+                self._running[thread] = suspect
+            thread.start()
+        return len(tasks)
+
+    def _shift(self, first: Task) -> None:
+        """Send what one webhook has waiting, one after another, for a while."""
+        task: Task | None = first
+        end = time.monotonic() + _SHIFT_SECONDS
+        try:
+            while task is not None:
+                answer = self._attempt(task)
+                self._step("sent")
+                self._remember(first.lease.webhook, answer)
+                task = queue.record(
+                    self._db,
+                    task,
+                    answer,
+                    self._clock(),
+                    lease_ms=self._lease_ms,
+                    go_on=time.monotonic() < end,
+                    step=self._step,
+                )
+                self._step("recorded")
+        except LeaseLost:
+            log.warning("lease lost", webhook=first.lease.webhook)
+        except PodiumError as error:
+            # The lease runs out, and then somebody tries again.
+            log.warning("delivery not recorded", reason=error.message)
+        except Exception:
+            log.exception("delivery failed")
+        finally:
+            with self._lock:
+                self._running.pop(threading.current_thread())
+
+    def _attempt(self, task: Task) -> Answer:
+        try:
+            secrets = [self._keyring.decrypt(secret) for secret in task.secrets]
+        except PodiumError as error:
+            return Answer(None, 0, error=error.message)
+        return self._sender.send(
+            message(
+                task.url,
+                task.payload,
+                task.told,
+                secrets,
+                now=self._clock(),
+                number=task.number,
+            )
+        )
+
+    def _remember(self, webhook: int, answer: Answer) -> None:
+        with self._lock:
+            if answer.ms >= _SLOW_MS:
+                self._slow.add(webhook)
+            else:
+                self._slow.discard(webhook)

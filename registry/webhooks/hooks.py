@@ -1,0 +1,363 @@
+"""Webhooks: the rules of making, changing, rotating and removing them.
+
+A secret goes in and never comes out, but for the one time that we have made it ourselves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import SplitResult, urlsplit
+
+from podium.client.entities import Page
+from podium.client.errors import BadRequest, NotFound
+from podium.client.rules import check_text, shown
+from podium.tracker.clock import now_ms
+from podium.tracker.db import Database
+from podium.tracker.keyring import Keyring
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from ..events import EventType
+from . import mlflow_events, queue
+from .guard import Guard
+from .models import Webhook
+from .payloads import Payload
+from .signing import check_secret, new_secret
+
+MAX_PAGE = 1000
+ROTATION_HOURS = 24
+_MAX_ROTATION_HOURS = 30 * 24
+_MAX_URL = 2048
+_MAX_TEXT = 5000
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+
+class Status(StrEnum):
+    ACTIVE = "ACTIVE"
+    DISABLED = "DISABLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook, as it may be shown to those who may change it. Times are in ms."""
+
+    webhook_id: str
+    name: str
+    description: str
+    url: str
+    events: tuple[str, ...]
+    model: str
+    from_stages: tuple[str, ...]
+    to_stages: tuple[str, ...]
+    payload: Payload
+    status: Status
+    disabled_reason: str
+    has_secret: bool
+    previous_secret_until: int | None
+    failing_since: int | None
+    creation_time: int
+    last_update_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a webhook is to be; None leaves it as it is, or has the default of a new one."""
+
+    name: str | None = None
+    url: str | None = None
+    description: str | None = None
+    events: Collection[str] | None = None
+    model: str | None = None
+    from_stages: Collection[str] | None = None
+    to_stages: Collection[str] | None = None
+    status: Status | None = None
+
+
+def create_webhook(
+    db: Database,
+    keyring: Keyring,
+    guard: Guard,
+    *,
+    wanted: Changes,
+    payload: Payload,
+    secret: str | None = None,
+) -> Hook:
+    """``secret`` as MLflow's API has it: any text, or none at all."""
+    if wanted.name is None or wanted.url is None:
+        raise BadRequest("A webhook needs a 'name' and a 'url'.")
+    now = now_ms()
+    hook = Webhook(
+        webhook_id=str(uuid.uuid4()),
+        events="[]",
+        description="",
+        model="*",
+        from_stages="[]",
+        to_stages="[]",
+        payload=payload,
+        status=Status.ACTIVE,
+        secret=keyring.encrypt(secret) if secret else None,
+        created=now,
+        updated=now,
+    )
+    _apply(hook, wanted, guard)
+    with db.writing() as session:
+        session.add(hook)
+        session.flush()
+        return entity(hook)
+
+
+def create_signed(
+    db: Database,
+    keyring: Keyring,
+    guard: Guard,
+    *,
+    wanted: Changes,
+    payload: Payload,
+    secret: str | None = None,
+) -> tuple[Hook, str]:
+    """A webhook and its secret, which is made unless one is given."""
+    known = new_secret() if secret is None else check_secret(secret, "secret")
+    hook = create_webhook(db, keyring, guard, wanted=wanted, payload=payload, secret=known)
+    return hook, known
+
+
+def get_webhook(db: Database, webhook_id: str) -> Hook:
+    with db.reading() as session:
+        return entity(find_webhook(session, webhook_id))
+
+
+def list_webhooks(
+    db: Database,
+    *,
+    max_results: int = 100,
+    page_token: str | None = None,
+    payload: Payload | None = None,
+) -> Page[Hook]:
+    """Newest first; ``payload`` leaves out those of another form."""
+    if not 1 <= max_results <= MAX_PAGE:
+        raise BadRequest(
+            f"Invalid value {max_results} for parameter 'max_results' supplied: "
+            f"max_results must be between 1 and {MAX_PAGE}."
+        )
+    statement = _webhooks().order_by(Webhook.id.desc()).limit(max_results + 1)
+    if payload is not None:
+        statement = statement.where(Webhook.payload == payload)
+    if page_token:
+        statement = statement.where(Webhook.id < parse_token(page_token))
+    with db.reading() as session:
+        rows = session.scalars(statement).all()
+        shown_rows = rows[:max_results]
+        more = str(shown_rows[-1].id) if len(rows) > max_results else None
+        return Page(tuple(entity(row) for row in shown_rows), more)
+
+
+def update_webhook(
+    db: Database,
+    keyring: Keyring,
+    guard: Guard,
+    webhook_id: str,
+    *,
+    wanted: Changes,
+    secret: str | None = None,
+) -> Hook:
+    """``secret`` replaces the one there is at once, as MLflow does; ``rotate_secret`` is gentler.
+
+    Switching a webhook on again has what waits for it sent at once.
+    """
+    with db.writing() as session:
+        hook = find_webhook(session, webhook_id, change=True)
+        switched_on = wanted.status is Status.ACTIVE and hook.status != Status.ACTIVE
+        _apply(hook, wanted, guard)
+        if secret is not None:
+            hook.secret = keyring.encrypt(secret) if secret else None
+            hook.previous_secret = hook.previous_until = None
+        hook.updated = now_ms()
+        if switched_on:
+            hook.disabled_reason, hook.failing_since = "", None
+            queue.resume(session, hook, hook.updated)
+        session.flush()
+        return entity(hook)
+
+
+def rotate_secret(
+    db: Database,
+    keyring: Keyring,
+    webhook_id: str,
+    *,
+    secret: str | None = None,
+    keep_hours: int = ROTATION_HOURS,
+) -> tuple[Hook, str]:
+    """A new secret, returned this once; the one before it signs along for ``keep_hours``."""
+    if not 0 <= keep_hours <= _MAX_ROTATION_HOURS:
+        raise BadRequest(
+            f"Invalid value {keep_hours} for parameter 'keep_hours' supplied: "
+            f"it must be hours from 0 to {_MAX_ROTATION_HOURS}."
+        )
+    known = new_secret() if secret is None else check_secret(secret, "secret")
+    with db.writing() as session:
+        hook = find_webhook(session, webhook_id, change=True)
+        hook.updated = now_ms()
+        hook.previous_secret = hook.secret if keep_hours else None
+        hook.previous_until = hook.updated + keep_hours * 3_600_000 if keep_hours else None
+        hook.secret = keyring.encrypt(known)
+        session.flush()
+        return entity(hook), known
+
+
+def delete_webhook(db: Database, webhook_id: str) -> None:
+    """What it had waiting is sent no more. Its secrets are gone at once; its log after a month."""
+    with db.writing() as session:
+        hook = find_webhook(session, webhook_id, change=True)
+        hook.deleted = hook.updated = now_ms()
+        hook.due = hook.secret = hook.previous_secret = None
+
+
+def find_webhook(session: Session, webhook_id: str, *, change: bool = False) -> Webhook:
+    statement = _webhooks().where(Webhook.webhook_id == webhook_id)
+    if change:
+        statement = statement.with_for_update()
+    found = session.scalars(statement).one_or_none()
+    if found is None:
+        raise NotFound(f"Webhook with ID {shown(webhook_id)} not found.")
+    return found
+
+
+def entity(hook: Webhook) -> Hook:
+    return Hook(
+        webhook_id=hook.webhook_id,
+        name=hook.name,
+        description=hook.description,
+        url=hook.url,
+        events=tuple(json.loads(hook.events)),
+        model=hook.model,
+        from_stages=tuple(json.loads(hook.from_stages)),
+        to_stages=tuple(json.loads(hook.to_stages)),
+        payload=Payload(hook.payload),
+        status=Status(hook.status),
+        disabled_reason=hook.disabled_reason,
+        has_secret=hook.secret is not None,
+        previous_secret_until=hook.previous_until if hook.previous_secret else None,
+        failing_since=hook.failing_since,
+        creation_time=hook.created,
+        last_update_time=hook.updated,
+    )
+
+
+def parse_token(token: str) -> int:
+    """A page token is the id of the last row on the page before."""
+    if not re.fullmatch(r"[0-9]{1,18}", token):
+        raise BadRequest(
+            "Invalid page token: it was not made by this server. Leave out 'page_token' to start "
+            "from the first page."
+        )
+    return int(token)
+
+
+def _webhooks() -> Select[Webhook]:
+    return select(Webhook).where(Webhook.deleted.is_(None))
+
+
+def _apply(hook: Webhook, wanted: Changes, guard: Guard) -> None:
+    if wanted.name is not None:
+        hook.name = _check_name(wanted.name)
+    if wanted.url is not None:
+        hook.url = check_url(wanted.url, guard)
+    if wanted.description is not None:
+        hook.description = check_text(wanted.description, "description", limit=_MAX_TEXT)
+    if wanted.events is not None:
+        hook.events = json.dumps(_check_events(wanted.events, Payload(hook.payload)))
+    if wanted.model is not None:
+        hook.model = _check_pattern(wanted.model)
+    if wanted.from_stages is not None:
+        hook.from_stages = json.dumps(_check_stages(wanted.from_stages, "from_stages"))
+    if wanted.to_stages is not None:
+        hook.to_stages = json.dumps(_check_stages(wanted.to_stages, "to_stages"))
+    if wanted.status is not None:
+        hook.status = wanted.status
+
+
+def _check_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise BadRequest(
+            f"Webhook name {shown(name)} is invalid. It must start and end with a letter or digit, "
+            "be less than 63 characters long, and contain only letters, digits, dots (.), "
+            "underscores (_), and hyphens (-)."
+        )
+    return name
+
+
+def check_url(url: str, guard: Guard) -> str:
+    """Where it leads is not asked here, since that may change: see ``sender``."""
+    if not url.strip():
+        raise BadRequest(f"Webhook URL cannot be empty or just whitespace: {shown(url)}")
+    if len(url) > _MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
+        raise BadRequest(
+            f"Invalid webhook URL {shown(url)}: it must be at most {_MAX_URL} characters of ASCII. "
+            "Write other letters of a host name in punycode (xn--…) and those of a path as %XX."
+        )
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadRequest(f"Invalid webhook URL {shown(url)}: {error}.") from None
+    if parts.scheme not in (("https", "http") if guard.lists_any else ("https",)):
+        raise BadRequest(
+            f"Invalid webhook URL scheme: {parts.scheme!r}. Allowed schemes are: https; and http "
+            "to the networks listed in PODIUM_WEBHOOK_ALLOW."
+        )
+    if not host:
+        raise BadRequest(f"Webhook URL must include a hostname: {shown(url)}")
+    if "@" in parts.netloc or parts.fragment:
+        raise BadRequest(
+            f"Invalid webhook URL for host {host!r}: it has a user, a password or a '#'. "
+            "Leave them out; what a receiver is to trust is the signature."
+        )
+    return _refuse_inside(parts, guard).geturl()
+
+
+def _refuse_inside(parts: SplitResult, guard: Guard) -> SplitResult:
+    """An address that will never be reached is better refused now."""
+    host = parts.hostname or ""
+    try:
+        permitted = guard.permits(host)
+    except ValueError:
+        return parts  # a name
+    if not permitted:
+        raise BadRequest(
+            f"Webhook URL must not lead to {host}, which is not on the public Internet. Its "
+            "network can be listed in PODIUM_WEBHOOK_ALLOW by whoever runs this server."
+        )
+    return parts
+
+
+def _check_events(events: Collection[str], payload: Payload) -> list[str]:
+    known: Sequence[str] = mlflow_events.NAMES
+    if payload is not Payload.MLFLOW:
+        known = [each for each in EventType if each is not EventType.PING]
+    for event in events:
+        if event not in known:
+            raise BadRequest(
+                f"Invalid value {shown(event)} for parameter 'events' supplied: "
+                f"it must be one of {', '.join(known)}."
+            )
+    if not events and payload is Payload.MLFLOW:
+        raise BadRequest("Webhook events cannot be empty: give 'events' at least one.")
+    return list(dict.fromkeys(events))
+
+
+def _check_pattern(pattern: str) -> str:
+    check_text(pattern, "model", limit=256)
+    if not pattern:
+        raise BadRequest("'model' is empty: write '*' for all models, or a pattern as in fraud-*.")
+    return pattern
+
+
+def _check_stages(stages: Collection[str], field: str) -> list[str]:
+    for stage in stages:
+        check_text(stage, field, limit=64)
+    return list(dict.fromkeys(stages))

@@ -1,0 +1,340 @@
+"""The queue of each webhook: who works on it, what comes next, and what became of it.
+
+At any moment one worker at most has a webhook: its deliveries leave one after another, in the order
+of their ids. One that failed waits for its next attempt, and with it all later ones of its key, so
+that what a receiver hears of one model is in order; events of other models go on.
+
+What is done here is short transactions; nothing is sent inside one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from podium.tracker.db import Database
+from sqlalchemy import ColumnElement, exists, func, insert, or_, select, text, update
+from sqlalchemy.orm import Session, aliased
+
+from ..events import EventType, webhook_disabled
+from ..outbox import OutboxEvent, emit
+from .matching import wants
+from .models import Attempt, Delivery, Webhook
+from .payloads import Told
+from .schedule import next_try
+from .sender import Answer
+
+MAX_KEPT_BODY = 4096
+# A webhook that only failed for so long is switched off when the next delivery is given up.
+DISABLE_AFTER_MS = 2 * 24 * 3600 * 1000
+_MAX_SPREAD = 500
+# Any constant will do: it names "spreading events" among PostgreSQL's advisory locks.
+_SPREADING = 0x706F6469756E
+
+Step = Callable[[str], None]
+"""Called between steps, with the name of the one just done; tests end the process there."""
+
+log = structlog.get_logger("podium.webhooks")
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    webhook: int
+    fence: int
+
+
+class LeaseLost(Exception):
+    """Somebody else has the webhook by now: this worker was too slow, and writes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The next attempt: to whom, of what. ``secrets`` are encrypted, the newest first."""
+
+    lease: Lease
+    delivery: int
+    number: int
+    url: str
+    payload: str
+    secrets: tuple[str, ...]
+    told: Told
+
+
+def no_step(_name: str) -> None: ...
+
+
+def is_waiting(db: Database, now: int) -> bool:
+    """Whether there is anything to spread or to send: asked many times a second, so it is cheap."""
+    with db.reading() as session:
+        to_spread = session.scalar(select(OutboxEvent.id).where(_UNSPREAD).limit(1))
+        return to_spread is not None or bool(
+            session.scalar(select(Webhook.id).where(*_is_due(now)).limit(1))
+        )
+
+
+def spread(db: Database, now: int, *, step: Step = no_step) -> int:
+    """Make the deliveries of new events; how many events there were."""
+    with db.writing() as session:
+        if db.dialect == "postgresql":
+            # One at a time: else later events might be queued before earlier ones.
+            session.execute(select(func.pg_advisory_xact_lock(_SPREADING)))
+        events = session.scalars(
+            select(OutboxEvent).where(_UNSPREAD).order_by(OutboxEvent.id).limit(_MAX_SPREAD)
+        ).all()
+        if events:
+            _deliver_to_all(session, events, now)
+            ids = [event.id for event in events]
+            session.execute(update(OutboxEvent).where(OutboxEvent.id.in_(ids)).values(spread=True))
+            step("spread, not committed")
+    if events:
+        step("spread")
+    return len(events)
+
+
+def claim(
+    db: Database,
+    now: int,
+    *,
+    lease_ms: int,
+    limit: int,
+    suspects: bool,
+    slow: Collection[int],
+) -> list[Task]:
+    """Take up to ``limit`` webhooks that are due, with the first task of each.
+
+    With ``suspects`` those that are failing or among the ``slow``; without, the others.
+    """
+    suspect = or_(Webhook.failing_since.is_not(None), Webhook.id.in_(slow))
+    with db.writing() as session:
+        hooks = session.scalars(
+            select(Webhook)
+            .where(*_is_due(now), suspect if suspects else ~suspect)
+            .order_by(Webhook.due)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).all()
+        tasks = []
+        for hook in hooks:
+            hook.fence += 1
+            task = _go_on(session, hook, now, lease_ms=lease_ms)
+            if task is not None:
+                tasks.append(task)
+        return tasks
+
+
+def record(
+    db: Database,
+    task: Task,
+    answer: Answer,
+    now: int,
+    *,
+    lease_ms: int,
+    go_on: bool,
+    step: Step = no_step,
+) -> Task | None:
+    """Write down what became of ``task``; the next one of its webhook, if any is due.
+
+    When there is none, or without ``go_on``, the webhook is given back. Raises :class:`LeaseLost`,
+    having written nothing, when another worker has taken it.
+    """
+    with db.writing() as session:
+        hook = _held(session, task.lease)
+        delivery = session.get_one(Delivery, task.delivery)
+        session.add(
+            Attempt(
+                delivery=delivery.id,
+                number=task.number,
+                started=now - answer.ms,
+                ms=answer.ms,
+                status=answer.status,
+                error=answer.error,
+                body=answer.body[:MAX_KEPT_BODY],
+            )
+        )
+        delivery.attempts = task.number
+        if answer.accepted:
+            delivery.state, delivery.ended = "DELIVERED", now
+            hook.failing_since = None
+        else:
+            _failed(session, hook, delivery, answer, now)
+        session.flush()
+        step("recorded, not committed")
+        if go_on:
+            return _go_on(session, hook, now, lease_ms=lease_ms)
+        _give_back(session, hook)
+        return None
+
+
+def give_back(db: Database, lease: Lease) -> None:
+    """End the lease early, with nothing written of the task at hand."""
+    with db.writing() as session:
+        _give_back(session, _held(session, lease))
+
+
+# As the partial index writes it, so that both databases see that it is meant.
+_UNSPREAD = text("NOT outbox_events.spread")
+_PENDING = text("webhook_deliveries.state = 'PENDING'")
+
+
+def _is_due(now: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Webhook.due <= now,
+        Webhook.status == "ACTIVE",
+        Webhook.deleted.is_(None),
+        Webhook.leased_until <= now,
+    )
+
+
+def _deliver_to_all(session: Session, events: Sequence[OutboxEvent], now: int) -> None:
+    hooks = session.scalars(
+        select(Webhook).where(Webhook.status == "ACTIVE", Webhook.deleted.is_(None))
+    ).all()
+    rows: list[dict[str, Any]] = [
+        {
+            "webhook": hook.id,
+            "event": event.id,
+            "key": event.key,
+            "replay": False,
+            "state": "PENDING",
+            "attempts": 0,
+            "begun": now,
+            "due": now,
+        }
+        for event in events
+        for hook in hooks
+        if wants(hook, event)
+    ]
+    if rows:
+        session.execute(insert(Delivery), rows)
+        wake(session, {row["webhook"] for row in rows}, now)
+
+
+def wake(session: Session, webhooks: Collection[int], now: int) -> None:
+    """Have workers look at these queues from ``now`` on."""
+    chosen = Webhook.id.in_(webhooks)
+    session.execute(select(Webhook.id).where(chosen).order_by(Webhook.id).with_for_update())
+    later = or_(Webhook.due.is_(None), Webhook.due > now)
+    session.execute(
+        update(Webhook)
+        .where(chosen, later)
+        .values(due=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def resume(session: Session, hook: Webhook, now: int) -> None:
+    """Have all that waits for ``hook`` sent now, with the time to give it up beginning again."""
+    session.execute(
+        update(Delivery)
+        .where(Delivery.webhook == hook.id, _PENDING)
+        .values(due=now, begun=now)
+        .execution_options(synchronize_session=False)
+    )
+    hook.due = now
+
+
+def _held(session: Session, lease: Lease) -> Webhook:
+    hook = session.scalars(
+        select(Webhook)
+        .where(Webhook.id == lease.webhook, Webhook.fence == lease.fence)
+        .with_for_update()
+    ).one_or_none()
+    if hook is None:
+        raise LeaseLost
+    return hook
+
+
+def _failed(session: Session, hook: Webhook, delivery: Delivery, answer: Answer, now: int) -> None:
+    if hook.failing_since is None:
+        hook.failing_since = now
+    again = None
+    if answer.status != 410:
+        again = next_try(
+            begun=delivery.begun,
+            attempts=delivery.attempts,
+            now=now,
+            retry_after=answer.retry_after,
+        )
+    if again is not None:
+        delivery.due = again
+        return
+    delivery.state, delivery.ended = "GIVEN_UP", now
+    if answer.status == 410:
+        disable(session, hook, "its receiver answered 410 Gone", now)
+    elif now - hook.failing_since >= DISABLE_AFTER_MS:
+        disable(session, hook, "no delivery has succeeded for days", now)
+
+
+def disable(session: Session, hook: Webhook, reason: str, now: int) -> None:
+    """Switch a webhook off on our own account, and say so: as an event, in its row, in the log."""
+    hook.status, hook.disabled_reason, hook.updated = "DISABLED", reason, now
+    log.warning("webhook disabled", webhook=hook.webhook_id, name=hook.name, reason=reason)
+    told = webhook_disabled(webhook_id=hook.webhook_id, webhook_name=hook.name, reason=reason)
+    emit(session, told, actor="podium")
+
+
+def _go_on(session: Session, hook: Webhook, now: int, *, lease_ms: int) -> Task | None:
+    """The next task that is due, under a lease from now on; without one the webhook is free."""
+    task = None
+    if hook.status == "ACTIVE" and hook.deleted is None:
+        task = _next(session, hook, now)
+    if task is None:
+        _give_back(session, hook)
+    else:
+        hook.leased_until = now + lease_ms
+    return task
+
+
+def _next(session: Session, hook: Webhook, now: int) -> Task | None:
+    earlier = aliased(Delivery)
+    blocked = exists().where(
+        earlier.webhook == hook.id,
+        earlier.key == Delivery.key,
+        earlier.state == "PENDING",
+        earlier.id < Delivery.id,
+    )
+    found = session.execute(
+        select(Delivery, OutboxEvent)
+        .join(OutboxEvent, OutboxEvent.id == Delivery.event)
+        .where(Delivery.webhook == hook.id, _PENDING, Delivery.due <= now, ~blocked)
+        .order_by(Delivery.id)
+        .limit(1)
+    ).first()
+    if found is None:
+        return None
+    delivery, event = found
+    return Task(
+        lease=Lease(hook.id, hook.fence),
+        delivery=delivery.id,
+        number=delivery.attempts + 1,
+        url=hook.url,
+        payload=hook.payload,
+        secrets=valid_secrets(hook, now),
+        told=Told(
+            event_id=event.event_id,
+            type=EventType(event.type),
+            created=event.created,
+            actor=event.actor,
+            data=json.loads(event.data),
+            replay=delivery.replay,
+        ),
+    )
+
+
+def valid_secrets(hook: Webhook, now: int) -> tuple[str, ...]:
+    """Those to sign with, the newest first, still encrypted."""
+    previous = hook.previous_secret if (hook.previous_until or 0) > now else None
+    return tuple(secret for secret in (hook.secret, previous) if secret is not None)
+
+
+def _give_back(session: Session, hook: Webhook) -> None:
+    heads = (
+        select(func.min(Delivery.id))
+        .where(Delivery.webhook == hook.id, _PENDING)
+        .group_by(Delivery.key)
+    )
+    hook.leased_until = 0
+    hook.due = session.scalar(select(func.min(Delivery.due)).where(Delivery.id.in_(heads)))

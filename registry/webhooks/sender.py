@@ -1,0 +1,204 @@
+"""One POST to a receiver that may be anything: slow, endless, dead, or a trap.
+
+It never raises for what the receiver does. No redirect is followed and no proxy of the environment
+used, since the address that is checked would then not be the one that is reached.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import math
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import SplitResult, urlsplit
+
+from podium.client.version import __version__
+
+from .guard import Guard
+
+MAX_READ = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of it. Without a ``status`` there was no answer, and ``error`` says why."""
+
+    status: int | None
+    ms: int
+    error: str = ""
+    body: str = ""
+    retry_after: float | None = None  # seconds
+
+    @property
+    def accepted(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Sender(Protocol):
+    def send(self, message: Message) -> Answer: ...
+
+
+class Refused(Exception):
+    """An address that a webhook may not reach."""
+
+
+class HttpSender:
+    """``total`` bounds everything from the connection to the last byte read, however it drips."""
+
+    def __init__(
+        self, guard: Guard, *, connect: float = 5, read: float = 10, total: float = 15
+    ) -> None:
+        self._guard = guard
+        self._connect, self._read, self._total = connect, read, total
+        self._tls: ssl.SSLContext | None = None
+
+    def send(self, message: Message) -> Answer:
+        started = time.monotonic()
+        connection = _Connection(urlsplit(message.url))
+        try:
+            with self._deadline(connection):
+                connection.open(self)
+                found = self._exchange(connection, message)
+        except (OSError, http.client.HTTPException, Refused, ValueError) as error:
+            found = Answer(None, 0, error=self._reason(error, connection))
+        finally:
+            connection.close()
+        ms = round((time.monotonic() - started) * 1000)
+        return Answer(found.status, ms, found.error, found.body, found.retry_after)
+
+    def connect(self, url: SplitResult) -> socket.socket:
+        """A connection to the first permitted address of the host that takes one."""
+        host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+        failure: Exception = Refused(f"{host} has no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        ):
+            made = socket.socket(family, kind, protocol)
+            try:
+                self._check(str(address[0]), url)
+                made.settimeout(self._connect)
+                made.connect(address)
+                self._check(made.getpeername()[0], url)
+            except (OSError, Refused) as error:
+                made.close()
+                failure = error
+            else:
+                made.settimeout(self._read)
+                return made
+        raise failure
+
+    def encrypted(self, plain: socket.socket, host: str) -> ssl.SSLSocket:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+
+    def _check(self, address: str, url: SplitResult) -> None:
+        if not self._guard.permits(address):
+            raise Refused(
+                f"{url.hostname} is at {address}, which is not on the public Internet. "
+                "Its network must be listed in PODIUM_WEBHOOK_ALLOW."
+            )
+        if url.scheme != "https" and not self._guard.lists(address):
+            raise Refused(
+                f"{url.hostname} is at {address}: without https only networks listed in "
+                "PODIUM_WEBHOOK_ALLOW are reached."
+            )
+
+    def _exchange(self, connection: _Connection, message: Message) -> Answer:
+        url = connection.url
+        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        connection.request("POST", target, message.body, _headers(url, message))
+        response = connection.getresponse()
+        note = ""
+        try:
+            body = response.read(MAX_READ)
+        except (OSError, http.client.HTTPException):
+            # The status has said what became of the message; the rest was for people.
+            body, note = b"", "the answer's body did not end"
+        text = body.decode("utf-8", "replace").replace("\0", "")
+        after = _retry_after(response.getheader("Retry-After"))
+        return Answer(response.status, 0, error=note, body=text, retry_after=after)
+
+    @contextmanager
+    def _deadline(self, connection: _Connection) -> Iterator[None]:
+        timer = threading.Timer(self._total, connection.cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _reason(self, error: Exception, connection: _Connection) -> str:
+        if connection.was_cut:
+            return f"no whole answer within {self._total:g} s"
+        if isinstance(error, TimeoutError):
+            return f"no answer: connecting may take {self._connect:g} s, each wait {self._read:g} s"
+        if isinstance(error, socket.gaierror):
+            return f"{connection.url.hostname} has no address: {error.strerror}"
+        return str(error) or type(error).__name__
+
+
+class _Connection(http.client.HTTPConnection):
+    """Over a socket that was checked; :meth:`cut` ends it from another thread."""
+
+    def __init__(self, url: SplitResult) -> None:
+        super().__init__(url.hostname or "")
+        self.url = url
+        self.was_cut = False
+
+    def open(self, sender: HttpSender) -> None:
+        self.sock = sender.connect(self.url)
+        if self.url.scheme == "https":
+            self.sock = encrypted = sender.encrypted(self.sock, self.url.hostname or "")
+            encrypted.do_handshake()
+
+    def connect(self) -> None:
+        raise Refused("a second connection was asked for")
+
+    def cut(self) -> None:
+        self.was_cut = True
+        open_socket: socket.socket | None = self.sock
+        if open_socket is not None:
+            with suppress(OSError):  # it may have ended by itself
+                # Of the plain socket: TLS's own method changes what the other thread is reading.
+                socket.socket.shutdown(open_socket, socket.SHUT_RDWR)
+
+
+def _headers(url: SplitResult, message: Message) -> dict[str, str]:
+    return {
+        "Host": url.netloc,
+        "User-Agent": f"Podium/{__version__}",
+        "Content-Type": "application/json",
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+        **message.headers,
+    }
+
+
+def _retry_after(written: str | None) -> float | None:
+    """Seconds; the header holds them or a date."""
+    if written is None:
+        return None
+    try:
+        seconds = float(written)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(written).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
