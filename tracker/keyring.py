@@ -1,8 +1,8 @@
 """Secrets at rest: what the database holds of them is of no use without a key, held elsewhere.
 
-The keys are Fernet's (https://github.com/fernet/spec), 32 random bytes in URL-safe base64. The
-newest comes first: it encrypts, and any of them decrypts. A file of keys is read again when it
-changes, so that a key can be added, and the old one taken out after a while, without a restart.
+The keys are Fernet's (https://github.com/fernet/spec), 32 random bytes in base64. The newest
+comes first: it encrypts, and any of them decrypts. A file of keys is read again when it changes, so
+that a key can be added, and the old one taken out after a while, without a restart.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from podium.client.errors import ConfigError, NotSupported, PodiumError
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
-_HOW_TO_MAKE_ONE = "To make a key, type: openssl rand -base64 32 | tr '+/' '-_'"
+_HOW_TO_MAKE_ONE = "To make a key, type: openssl rand -base64 32"
 
 
 class Keyring:
@@ -95,8 +95,7 @@ def parse_keys(written: Sequence[str], name: str) -> tuple[str, ...]:
         if length != 32:
             # Never the key itself: this line goes to a log.
             raise ConfigError(
-                f"Key {number} of {name} is none: a key is 32 bytes in URL-safe base64. "
-                f"{_HOW_TO_MAKE_ONE}"
+                f"Key {number} of {name} is none: a key is 32 bytes in base64. {_HOW_TO_MAKE_ONE}"
             )
     return tuple(written)
 

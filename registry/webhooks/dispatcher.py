@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from podium.client.errors import PodiumError
@@ -18,7 +18,7 @@ from podium.tracker.keyring import Keyring
 
 from . import queue
 from .payloads import message
-from .queue import LeaseLost, Step, Task, no_step
+from .queue import LeaseLost, Result, Shift, Step, Task, no_step
 from .sender import Answer, Sender
 
 log = structlog.get_logger("podium.webhooks")
@@ -28,6 +28,9 @@ _THREADS = 16
 _SLOW_MS = 1_000
 # A webhook is given back after so much, for others to have their turn.
 _SHIFT_SECONDS = 5.0
+# Results are written down together, but none later than this: what is not written when the process
+# dies is sent a second time.
+_RECORD_SECONDS = 0.2
 
 
 class Dispatcher:
@@ -73,7 +76,7 @@ class Dispatcher:
             return 0
         with self._lock:
             slow = tuple(self._slow)
-        tasks = queue.claim(
+        shifts = queue.claim(
             self._db,
             self._clock(),
             lease_ms=self._lease_ms,
@@ -81,30 +84,28 @@ class Dispatcher:
             suspects=suspect,
             slow=slow,
         )
-        if tasks:
+        if shifts:
             self._step("claimed")
-        for task in tasks:
+        for shift in shifts:
             thread = threading.Thread(
-                target=self._shift, args=(task,), name="podium-webhook", daemon=True
+                target=self._work, args=(shift,), name="podium-webhook", daemon=True
             )
             with self._lock:
                 self._running[thread] = suspect
             thread.start()
-        return len(tasks)
+        return len(shifts)
 
-    def _shift(self, first: Task) -> None:
+    def _work(self, shift: Shift) -> None:
         """Send what one webhook has waiting, one after another, for a while."""
-        task: Task | None = first
+        tasks = shift.tasks
         end = time.monotonic() + _SHIFT_SECONDS
         try:
-            while task is not None:
-                answer = self._attempt(task)
-                self._step("sent")
-                self._remember(first.lease.webhook, answer)
-                task = queue.record(
+            while tasks:
+                results = self._send(shift.webhook, tasks)
+                tasks = queue.record(
                     self._db,
-                    task,
-                    answer,
+                    shift,
+                    results,
                     self._clock(),
                     lease_ms=self._lease_ms,
                     go_on=time.monotonic() < end,
@@ -112,15 +113,29 @@ class Dispatcher:
                 )
                 self._step("recorded")
         except LeaseLost:
-            log.warning("lease lost", webhook=first.lease.webhook)
+            log.warning("lease lost", webhook=shift.webhook)
         except PodiumError as error:
             # The lease runs out, and then somebody tries again.
-            log.warning("delivery not recorded", reason=error.message)
+            log.warning("deliveries not recorded", reason=error.message)
         except Exception:
-            log.exception("delivery failed")
+            log.exception("deliveries failed")
         finally:
             with self._lock:
                 self._running.pop(threading.current_thread())
+
+    def _send(self, webhook: int, tasks: Sequence[Task]) -> list[Result]:
+        """Send in order, up to the first failure: what comes behind it may have to wait for it."""
+        results: list[Result] = []
+        end = time.monotonic() + _RECORD_SECONDS
+        for task in tasks:
+            answer = self._attempt(task)
+            results.append(Result(task, answer, self._clock()))
+            self._step("sent")
+            with self._lock:
+                (self._slow.add if answer.ms >= _SLOW_MS else self._slow.discard)(webhook)
+            if not answer.accepted or time.monotonic() >= end:
+                break
+        return results
 
     def _attempt(self, task: Task) -> Answer:
         try:
@@ -137,10 +152,3 @@ class Dispatcher:
                 number=task.number,
             )
         )
-
-    def _remember(self, webhook: int, answer: Answer) -> None:
-        with self._lock:
-            if answer.ms >= _SLOW_MS:
-                self._slow.add(webhook)
-            else:
-                self._slow.discard(webhook)

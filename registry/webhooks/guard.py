@@ -14,22 +14,24 @@ from podium.tracker.networks import Network
 
 Address = IPv4Address | IPv6Address
 
-# Addresses that Python calls global, behind which there is an inside all the same: the server that
-# Azure shows to its machines, multicast, IPv6's withdrawn site-local addresses, and those that
-# stand for an IPv4 address nowhere but on the machine or network that made them up.
+# Addresses that some version of Python calls global, behind which there is an inside all the same:
+# the server that Azure shows to its machines, multicast, what is reserved, and documentation.
 _INSIDE = tuple(
     ipaddress.ip_network(network)
     for network in (
         "168.63.129.16/32",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        "::/96",
-        "::ffff:0:0:0/96",
-        "64:ff9b:1::/48",
-        "fec0::/10",
-        "ff00::/8",
+        "2001::/23",
+        "2001:db8::/32",
+        "3fff::/20",
     )
 )
+# All that has been given out of IPv6 for use on the Internet: https://www.iana.org/assignments/
+# ipv6-address-space. What lies elsewhere has a meaning on some machine or network only.
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -54,20 +56,22 @@ class Guard:
 
 
 def _meanings(address: str) -> tuple[Address, ...]:
-    """The address, and the IPv4 address it stands for, if it is one of IPv6 that does."""
+    """The address, or what it stands for: some of IPv6 lead to one of IPv4, and that one counts."""
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, IPv4Address):
         return (found,)
     if found.ipv4_mapped is not None:
-        return (found.ipv4_mapped,)  # the kernel connects to that one
+        return (found.ipv4_mapped,)
+    if found in _NAT64:
+        return (IPv4Address(int(found) & 0xFFFF_FFFF),)
     if found.sixtofour is not None:
         return found, found.sixtofour
-    if found in _NAT64:
-        return found, IPv4Address(int(found) & 0xFFFF_FFFF)
     return (found,)
 
 
 def _is_public(address: Address) -> bool:
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
     return address.is_global and not _is_in(address, _INSIDE)
 
 

@@ -31,6 +31,7 @@ MAX_KEPT_BODY = 4096
 # A webhook that only failed for so long is switched off when the next delivery is given up.
 DISABLE_AFTER_MS = 2 * 24 * 3600 * 1000
 _MAX_SPREAD = 500
+_MAX_TASKS = 50
 # Any constant will do: it names "spreading events" among PostgreSQL's advisory locks.
 _SPREADING = 0x706F6469756E
 
@@ -40,27 +41,36 @@ Step = Callable[[str], None]
 log = structlog.get_logger("podium.webhooks")
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    webhook: int
-    fence: int
-
-
 class LeaseLost(Exception):
     """Somebody else has the webhook by now: this worker was too slow, and writes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The next attempt: to whom, of what. ``secrets`` are encrypted, the newest first."""
+    """One attempt to make: to whom, of what. ``secrets`` are encrypted, the newest first."""
 
-    lease: Lease
     delivery: int
     number: int
     url: str
     payload: str
     secrets: tuple[str, ...]
     told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A webhook taken up, and what is to be sent to it first, in order."""
+
+    webhook: int
+    fence: int
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    task: Task
+    answer: Answer
+    at: int  # ms
 
 
 def no_step(_name: str) -> None: ...
@@ -102,8 +112,8 @@ def claim(
     limit: int,
     suspects: bool,
     slow: Collection[int],
-) -> list[Task]:
-    """Take up to ``limit`` webhooks that are due, with the first task of each.
+) -> list[Shift]:
+    """Take up to ``limit`` webhooks that are due, with the first tasks of each.
 
     With ``suspects`` those that are failing or among the ``slow``; without, the others.
     """
@@ -116,62 +126,39 @@ def claim(
             .limit(limit)
             .with_for_update(skip_locked=True)
         ).all()
-        tasks = []
+        shifts = []
         for hook in hooks:
             hook.fence += 1
-            task = _go_on(session, hook, now, lease_ms=lease_ms)
-            if task is not None:
-                tasks.append(task)
-        return tasks
+            tasks = _go_on(session, hook, now, lease_ms=lease_ms)
+            if tasks:
+                shifts.append(Shift(hook.id, hook.fence, tasks))
+        return shifts
 
 
 def record(
     db: Database,
-    task: Task,
-    answer: Answer,
+    shift: Shift,
+    results: Sequence[Result],
     now: int,
     *,
     lease_ms: int,
     go_on: bool,
     step: Step = no_step,
-) -> Task | None:
-    """Write down what became of ``task``; the next one of its webhook, if any is due.
+) -> tuple[Task, ...]:
+    """Write down what became of tasks; the next ones of the webhook that are due.
 
-    When there is none, or without ``go_on``, the webhook is given back. Raises :class:`LeaseLost`,
+    When there are none, or without ``go_on``, the webhook is given back. Raises :class:`LeaseLost`,
     having written nothing, when another worker has taken it.
     """
     with db.writing() as session:
-        hook = _held(session, task.lease)
-        delivery = session.get_one(Delivery, task.delivery)
-        session.add(
-            Attempt(
-                delivery=delivery.id,
-                number=task.number,
-                started=now - answer.ms,
-                ms=answer.ms,
-                status=answer.status,
-                error=answer.error,
-                body=answer.body[:MAX_KEPT_BODY],
-            )
-        )
-        delivery.attempts = task.number
-        if answer.accepted:
-            delivery.state, delivery.ended = "DELIVERED", now
-            hook.failing_since = None
-        else:
-            _failed(session, hook, delivery, answer, now)
+        hook = _held(session, shift)
+        _write(session, hook, results)
         session.flush()
         step("recorded, not committed")
         if go_on:
             return _go_on(session, hook, now, lease_ms=lease_ms)
         _give_back(session, hook)
-        return None
-
-
-def give_back(db: Database, lease: Lease) -> None:
-    """End the lease early, with nothing written of the task at hand."""
-    with db.writing() as session:
-        _give_back(session, _held(session, lease))
+        return ()
 
 
 # As the partial index writes it, so that both databases see that it is meant.
@@ -236,15 +223,43 @@ def resume(session: Session, hook: Webhook, now: int) -> None:
     hook.due = now
 
 
-def _held(session: Session, lease: Lease) -> Webhook:
+def _held(session: Session, shift: Shift) -> Webhook:
     hook = session.scalars(
         select(Webhook)
-        .where(Webhook.id == lease.webhook, Webhook.fence == lease.fence)
+        .where(Webhook.id == shift.webhook, Webhook.fence == shift.fence)
         .with_for_update()
     ).one_or_none()
     if hook is None:
         raise LeaseLost
     return hook
+
+
+def _write(session: Session, hook: Webhook, results: Sequence[Result]) -> None:
+    chosen = Delivery.id.in_([result.task.delivery for result in results])
+    deliveries = {row.id: row for row in session.scalars(select(Delivery).where(chosen))}
+    for result in results:
+        # Forgotten meanwhile, with its event, a month old.
+        delivery = deliveries.get(result.task.delivery)
+        if delivery is None:
+            continue
+        answer = result.answer
+        delivery.attempts = result.task.number
+        session.add(
+            Attempt(
+                delivery=delivery.id,
+                number=result.task.number,
+                started=result.at - answer.ms,
+                ms=answer.ms,
+                status=answer.status,
+                error=answer.error,
+                body=answer.body[:MAX_KEPT_BODY],
+            )
+        )
+        if answer.accepted:
+            delivery.state, delivery.ended = "DELIVERED", result.at
+            hook.failing_since = None
+        else:
+            _failed(session, hook, delivery, answer, result.at)
 
 
 def _failed(session: Session, hook: Webhook, delivery: Delivery, answer: Answer, now: int) -> None:
@@ -276,24 +291,25 @@ def disable(session: Session, hook: Webhook, reason: str, now: int) -> None:
     emit(session, told, actor="podium")
 
 
-def _go_on(session: Session, hook: Webhook, now: int, *, lease_ms: int) -> Task | None:
-    """The next task that is due, under a lease from now on; without one the webhook is free."""
-    task = None
+def _go_on(session: Session, hook: Webhook, now: int, *, lease_ms: int) -> tuple[Task, ...]:
+    """The next tasks that are due, under a lease from now on; without any the webhook is free."""
+    tasks: tuple[Task, ...] = ()
     if hook.status == "ACTIVE" and hook.deleted is None:
-        task = _next(session, hook, now)
-    if task is None:
-        _give_back(session, hook)
-    else:
+        tasks = _next(session, hook, now)
+    if tasks:
         hook.leased_until = now + lease_ms
-    return task
+    else:
+        _give_back(session, hook)
+    return tasks
 
 
-def _next(session: Session, hook: Webhook, now: int) -> Task | None:
+def _next(session: Session, hook: Webhook, now: int) -> tuple[Task, ...]:
     earlier = aliased(Delivery)
     blocked = exists().where(
         earlier.webhook == hook.id,
         earlier.key == Delivery.key,
         earlier.state == "PENDING",
+        earlier.due > now,
         earlier.id < Delivery.id,
     )
     found = session.execute(
@@ -301,18 +317,19 @@ def _next(session: Session, hook: Webhook, now: int) -> Task | None:
         .join(OutboxEvent, OutboxEvent.id == Delivery.event)
         .where(Delivery.webhook == hook.id, _PENDING, Delivery.due <= now, ~blocked)
         .order_by(Delivery.id)
-        .limit(1)
-    ).first()
-    if found is None:
-        return None
-    delivery, event = found
+        .limit(_MAX_TASKS)
+    )
+    secrets = valid_secrets(hook, now)
+    return tuple(_task(hook, delivery, event, secrets) for delivery, event in found)
+
+
+def _task(hook: Webhook, delivery: Delivery, event: OutboxEvent, secrets: tuple[str, ...]) -> Task:
     return Task(
-        lease=Lease(hook.id, hook.fence),
         delivery=delivery.id,
         number=delivery.attempts + 1,
         url=hook.url,
         payload=hook.payload,
-        secrets=valid_secrets(hook, now),
+        secrets=secrets,
         told=Told(
             event_id=event.event_id,
             type=EventType(event.type),

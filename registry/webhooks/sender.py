@@ -123,12 +123,13 @@ class HttpSender:
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         connection.request("POST", target, message.body, _headers(url, message))
         response = connection.getresponse()
-        note = ""
-        try:
+        if connection.was_cut:  # http.client takes the headers that came for all there are
+            raise TimeoutError
+        body = b""
+        # The status has said what became of the message; the rest is for people.
+        with suppress(OSError, http.client.HTTPException):
             body = response.read(MAX_READ)
-        except (OSError, http.client.HTTPException):
-            # The status has said what became of the message; the rest was for people.
-            body, note = b"", "the answer's body did not end"
+        note = "the answer's body did not end" if connection.was_cut else ""
         text = body.decode("utf-8", "replace").replace("\0", "")
         after = _retry_after(response.getheader("Retry-After"))
         return Answer(response.status, 0, error=note, body=text, retry_after=after)
