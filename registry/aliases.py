@@ -9,7 +9,9 @@ from podium.tracker import audit
 from podium.tracker.db import Database, insert
 from sqlalchemy.orm import Session
 
+from . import events, prompts
 from .models import Alias, ModelVersion
+from .outbox import emit
 from .read import find_model, find_version, subject, version_entities, versions
 
 
@@ -26,16 +28,26 @@ def set_alias(db: Database, name: str, alias: str, version: str | int) -> None:
             )
         )
         audit.record(session, "model.set-alias", subject(name), after={alias: found.version})
+        event = events.model_version_alias_set(
+            name=name,
+            alias=alias,
+            version=found.version,
+            prompt=prompts.is_prompt_model(session, found.model),
+        )
+        emit(session, event)
 
 
 def delete_alias(db: Database, name: str, alias: str) -> None:
     """An alias that is not there is as good as deleted, as in MLflow."""
     check_alias(alias)
     with db.writing() as session:
-        there = session.get(Alias, (find_model(session, name, change=True).id, alias))
+        model = find_model(session, name, change=True)
+        there = session.get(Alias, (model.id, alias))
         if there is not None:
             session.delete(there)
             audit.record(session, "model.delete-alias", subject(name), before={"alias": alias})
+            prompt = prompts.is_prompt_model(session, model.id)
+            emit(session, events.model_version_alias_deleted(name=name, alias=alias, prompt=prompt))
 
 
 def get_version_by_alias(db: Database, name: str, alias: str) -> entities.ModelVersion:

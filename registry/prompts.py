@@ -10,6 +10,9 @@ from collections.abc import Mapping
 
 from podium.tracker.search import And, Clause, Comparison, Key, Not, Operator, Or, Value
 from podium.tracker.search import parse_filter as parse
+from sqlalchemy.orm import Session
+
+from .models import ModelTag
 
 TAG = "mlflow.prompt.is_prompt"
 TEXT_TAG = "mlflow.prompt.text"
@@ -21,6 +24,12 @@ _IS_PROMPT = Comparison(Key("tag", TAG), Operator.ILIKE, (Value("true"),))
 
 def is_prompt(tags: Mapping[str, str]) -> bool:
     return tags.get(TAG, "false").lower() == "true"
+
+
+def is_prompt_model(session: Session, model: int) -> bool:
+    """Whether the model of this row is a prompt."""
+    found = session.get(ModelTag, (model, TAG))
+    return found is not None and is_prompt({TAG: found.value})
 
 
 def parse_filter(text: str) -> Clause:

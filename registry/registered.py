@@ -20,8 +20,9 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from . import prompts
+from . import events, prompts
 from .models import ModelTag, ModelVersion, RegisteredModel
+from .outbox import emit
 from .read import find_model, model_entities, models, subject
 from .search import REGISTERED_MODELS
 from .tags import checked, told, write
@@ -64,6 +65,10 @@ def create_model(
             subject(name),
             after={"tags": {key: told(value) for key, value in wanted.items()}},
         )
+        event = events.registered_model_created(
+            name=name, description=description, tags=wanted, prompt=prompts.is_prompt(wanted)
+        )
+        emit(session, event)
         return model_entities(session, [made])[0]
 
 
@@ -110,6 +115,7 @@ def rename_model(db: Database, name: str, new_name: str) -> entities.RegisteredM
             .execution_options(synchronize_session=False)
         )
         audit.record(session, "model.rename", subject(name), after={"name": new_name})
+        emit(session, events.registered_model_renamed(name=name, new_name=new_name))
         return model_entities(session, [model])[0]
 
 
@@ -121,6 +127,7 @@ def delete_model(db: Database, name: str) -> None:
             session, "model.delete", subject(name), before={"last_version": model.last_version}
         )
         session.delete(model)
+        emit(session, events.registered_model_deleted(name=name))
 
 
 def search_models(
@@ -150,18 +157,25 @@ def search_models(
 def set_model_tag(db: Database, name: str, key: str, value: str) -> None:
     wanted = checked([(key, value)])
     with db.writing() as session:
-        write(session, ModelTag, find_model(session, name, change=True).id, wanted)
+        model = find_model(session, name, change=True)
+        write(session, ModelTag, model.id, wanted)
         audit.record(session, "model.set-tag", subject(name), after={key: told(value)})
+        prompt = prompts.is_prompt_model(session, model.id)
+        event = events.registered_model_tag_set(name=name, key=key, value=value, prompt=prompt)
+        emit(session, event)
 
 
 def delete_model_tag(db: Database, name: str, key: str) -> None:
     """A tag that is not there is as good as deleted, as in MLflow."""
     check_key(key, "key", kind="tag")
     with db.writing() as session:
-        tag = session.get(ModelTag, (find_model(session, name, change=True).id, key))
+        model = find_model(session, name, change=True)
+        prompt = prompts.is_prompt_model(session, model.id)
+        tag = session.get(ModelTag, (model.id, key))
         if tag is not None:
             session.delete(tag)
             audit.record(session, "model.delete-tag", subject(name), before={key: told(tag.value)})
+            emit(session, events.registered_model_tag_deleted(name=name, key=key, prompt=prompt))
 
 
 def check_page(max_results: int, limit: int) -> None:

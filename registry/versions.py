@@ -6,7 +6,7 @@ which says nothing any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from podium.client import entities
 from podium.client.entities import LifecycleStage, Page, VersionStatus
@@ -17,14 +17,16 @@ from podium.tracker.db import Database
 from podium.tracker.search import search_page
 from sqlalchemy import delete
 
-from . import prompts
+from . import events, prompts
+from .events import Event
 from .logged_models import tell_version
 from .models import Alias, ModelVersion, RegisteredModel, VersionTag
+from .outbox import emit
 from .read import find_model, find_version, latest, subject, version_entities, versions
 from .registered import check_page
 from .search import MODEL_VERSIONS
 from .sources import MAX_SOURCE, prompt_source, resolve
-from .stages import CANONICAL, set_stage
+from .stages import CANONICAL, Change, set_stage
 from .tags import checked, told, write
 
 MAX_PAGE = 200_000
@@ -88,6 +90,7 @@ def create_version(
                 "tags": {key: told(each) for key, each in wanted.items()},
             },
         )
+        emit(session, _created(made, wanted))
         return version_entities(session, [made])[0]
 
 
@@ -151,6 +154,7 @@ def delete_version(db: Database, name: str, version: str | int) -> None:
         found.last_update_time = found.registered.last_update_time = now_ms()
         session.execute(delete(Alias).where(Alias.version == found.id))
         session.execute(delete(VersionTag).where(VersionTag.version == found.id))
+        emit(session, events.model_version_deleted(name=name, version=found.version))
 
 
 def transition_version(
@@ -160,6 +164,9 @@ def transition_version(
         changes = set_stage(
             session, name=name, version=version, stage=stage, archive_existing=archive_existing
         )
+        for change in changes:
+            if change.before != change.after:
+                emit(session, _transitioned(change))
         return version_entities(session, [changes[0].version])[0]
 
 
@@ -205,6 +212,14 @@ def set_version_tag(db: Database, name: str, version: str | int, key: str, value
         audit.record(
             session, "version.set-tag", subject(name, found.version), after={key: told(value)}
         )
+        event = events.model_version_tag_set(
+            name=name,
+            version=found.version,
+            key=key,
+            value=value,
+            prompt=prompts.is_prompt_model(session, found.model),
+        )
+        emit(session, event)
 
 
 def delete_version_tag(db: Database, name: str, version: str | int, key: str) -> None:
@@ -221,3 +236,31 @@ def delete_version_tag(db: Database, name: str, version: str | int, key: str) ->
                 subject(name, found.version),
                 before={key: told(tag.value)},
             )
+            event = events.model_version_tag_deleted(
+                name=name,
+                version=found.version,
+                key=key,
+                prompt=prompts.is_prompt_model(session, found.model),
+            )
+            emit(session, event)
+
+
+def _created(made: ModelVersion, tags: Mapping[str, str]) -> Event:
+    return events.model_version_created(
+        name=made.registered.name,
+        version=made.version,
+        source=made.source,
+        run_id=made.run_id,
+        description=made.description,
+        tags=tags,
+        prompt=prompts.is_prompt(tags),
+    )
+
+
+def _transitioned(change: Change) -> Event:
+    return events.model_version_transitioned_stage(
+        name=change.version.registered.name,
+        version=change.version.version,
+        from_stage=change.before,
+        to_stage=change.after,
+    )

@@ -102,14 +102,6 @@ def _event(told: Event | str) -> Event:
 
 
 @pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    """Of each kind: what workers do at once is another matter on each."""
-    database = Database(database_url, pool_size=8)
-    yield database
-    database.close()
-
-
-@pytest.fixture
 def keyring() -> Keyring:
     return Keyring([KEY])
 
