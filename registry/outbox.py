@@ -45,11 +45,11 @@ class OutboxEvent(Base):
     )
 
 
-def emit(session: Session, event: Event, *, actor: str | None = None) -> str:
+def emit(session: Session, event: Event) -> str:
     """Tell of a change in ``session``'s transaction; the id the event keeps for its whole life.
 
     Call it while the row of what changed is locked: events of one key are told in the order of
-    these calls. ``actor`` is who did it, if not the caller of the request.
+    these calls.
     """
     event_id = new_id()
     session.add(
@@ -57,7 +57,7 @@ def emit(session: Session, event: Event, *, actor: str | None = None) -> str:
             event_id=event_id,
             type=event.type,
             key=event.key,
-            actor=caller().name if actor is None else actor,
+            actor=caller().name,
             data=orjson.dumps(event.data).decode(),
             created=now_ms(),
         )

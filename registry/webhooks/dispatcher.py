@@ -18,8 +18,10 @@ from podium.tracker.keyring import Keyring
 
 from . import queue
 from .payloads import message
-from .queue import LeaseLost, Result, Shift, Step, Task, no_step
+from .queue import LeaseLost, Result, Shift, Task
 from .sender import Answer, Sender
+from .spread import spread
+from .steps import Step, no_step
 
 log = structlog.get_logger("podium.webhooks")
 
@@ -56,7 +58,7 @@ class Dispatcher:
         """Spread what is new and begin to send what is due; how many webhooks were taken up."""
         if not queue.is_waiting(self._db, self._clock()):
             return 0
-        queue.spread(self._db, self._clock(), step=self._step)
+        spread(self._db, self._clock(), step=self._step)
         with self._lock:
             suspects = sum(self._running.values())
             free = self._threads - len(self._running)

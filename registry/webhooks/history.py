@@ -9,15 +9,16 @@ from enum import StrEnum
 from podium.client.entities import Page
 from podium.client.errors import BadRequest, NotFound
 from podium.client.rules import shown
+from podium.tracker import audit
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from ..outbox import OutboxEvent
-from . import queue
 from .hooks import MAX_PAGE, find_webhook, parse_token
 from .models import Attempt, Delivery, Webhook
+from .spread import wake
 
 
 class State(StrEnum):
@@ -112,7 +113,9 @@ def replay(db: Database, webhook_id: str, delivery_id: str) -> Delivered:
         )
         session.add(again)
         session.flush()
-        queue.wake(session, [hook.id], now)
+        wake(session, [hook.id], now)
+        subject = f"webhook:{hook.webhook_id}"
+        audit.record(session, "webhook.replay", subject, after={"event": event.event_id})
         return _entity(again, event, ())
 
 

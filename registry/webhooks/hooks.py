@@ -8,22 +8,24 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import SplitResult, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 from podium.client.entities import Page
 from podium.client.errors import BadRequest, NotFound
 from podium.client.rules import check_text, shown
+from podium.tracker import audit
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
 from podium.tracker.keyring import Keyring
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from ..events import EventType
-from . import mlflow_events, queue
+from . import queue
+from .checks import check_events, check_name, check_pattern, check_stages, check_url
 from .guard import Guard
 from .models import Webhook
 from .payloads import Payload
@@ -32,9 +34,7 @@ from .signing import check_secret, new_secret
 MAX_PAGE = 1000
 ROTATION_HOURS = 24
 _MAX_ROTATION_HOURS = 30 * 24
-_MAX_URL = 2048
 _MAX_TEXT = 5000
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
 class Status(StrEnum):
@@ -108,6 +108,7 @@ def create_webhook(
     with db.writing() as session:
         session.add(hook)
         session.flush()
+        _record(session, hook, "create", after=_summary(hook))
         return entity(hook)
 
 
@@ -171,6 +172,7 @@ def update_webhook(
     """
     with db.writing() as session:
         hook = find_webhook(session, webhook_id, change=True)
+        before = _summary(hook)
         switched_on = wanted.status is Status.ACTIVE and hook.status != Status.ACTIVE
         _apply(hook, wanted, guard)
         if secret is not None:
@@ -181,6 +183,7 @@ def update_webhook(
             hook.disabled_reason, hook.failing_since = "", None
             queue.resume(session, hook, hook.updated)
         session.flush()
+        _record(session, hook, "update", before=before, after=_summary(hook))
         return entity(hook)
 
 
@@ -206,6 +209,7 @@ def rotate_secret(
         hook.previous_until = hook.updated + keep_hours * 3_600_000 if keep_hours else None
         hook.secret = keyring.encrypt(known)
         session.flush()
+        _record(session, hook, "rotate", after={"keep_hours": keep_hours})
         return entity(hook), known
 
 
@@ -215,6 +219,7 @@ def delete_webhook(db: Database, webhook_id: str) -> None:
         hook = find_webhook(session, webhook_id, change=True)
         hook.deleted = hook.updated = now_ms()
         hook.due = hook.secret = hook.previous_secret = None
+        _record(session, hook, "delete", before=_summary(hook))
 
 
 def find_webhook(session: Session, webhook_id: str, *, change: bool = False) -> Webhook:
@@ -262,102 +267,43 @@ def _webhooks() -> Select[Webhook]:
     return select(Webhook).where(Webhook.deleted.is_(None))
 
 
+def _record(
+    session: Session,
+    hook: Webhook,
+    verb: str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    subject = f"webhook:{hook.webhook_id}"
+    audit.record(session, f"webhook.{verb}", subject, before=before, after=after)
+
+
+def _summary(hook: Webhook) -> dict[str, Any]:
+    """For the audit log. Of the URL the host alone: the rest is a secret to some receivers."""
+    return {
+        "name": hook.name,
+        "host": urlsplit(hook.url).hostname,
+        "events": json.loads(hook.events),
+        "model": hook.model,
+        "status": hook.status,
+    }
+
+
 def _apply(hook: Webhook, wanted: Changes, guard: Guard) -> None:
     if wanted.name is not None:
-        hook.name = _check_name(wanted.name)
+        hook.name = check_name(wanted.name)
     if wanted.url is not None:
         hook.url = check_url(wanted.url, guard)
     if wanted.description is not None:
         hook.description = check_text(wanted.description, "description", limit=_MAX_TEXT)
     if wanted.events is not None:
-        hook.events = json.dumps(_check_events(wanted.events, Payload(hook.payload)))
+        hook.events = json.dumps(check_events(wanted.events, Payload(hook.payload)))
     if wanted.model is not None:
-        hook.model = _check_pattern(wanted.model)
+        hook.model = check_pattern(wanted.model)
     if wanted.from_stages is not None:
-        hook.from_stages = json.dumps(_check_stages(wanted.from_stages, "from_stages"))
+        hook.from_stages = json.dumps(check_stages(wanted.from_stages, "from_stages"))
     if wanted.to_stages is not None:
-        hook.to_stages = json.dumps(_check_stages(wanted.to_stages, "to_stages"))
+        hook.to_stages = json.dumps(check_stages(wanted.to_stages, "to_stages"))
     if wanted.status is not None:
         hook.status = wanted.status
-
-
-def _check_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise BadRequest(
-            f"Webhook name {shown(name)} is invalid. It must start and end with a letter or digit, "
-            "be less than 63 characters long, and contain only letters, digits, dots (.), "
-            "underscores (_), and hyphens (-)."
-        )
-    return name
-
-
-def check_url(url: str, guard: Guard) -> str:
-    """Where it leads is not asked here, since that may change: see ``sender``."""
-    if not url.strip():
-        raise BadRequest(f"Webhook URL cannot be empty or just whitespace: {shown(url)}")
-    if len(url) > _MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
-        raise BadRequest(
-            f"Invalid webhook URL {shown(url)}: it must be at most {_MAX_URL} characters of ASCII. "
-            "Write other letters of a host name in punycode (xn--…) and those of a path as %XX."
-        )
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise BadRequest(f"Invalid webhook URL {shown(url)}: {error}.") from None
-    if parts.scheme not in (("https", "http") if guard.lists_any else ("https",)):
-        raise BadRequest(
-            f"Invalid webhook URL scheme: {parts.scheme!r}. Allowed schemes are: https; and http "
-            "to the networks listed in PODIUM_WEBHOOK_ALLOW."
-        )
-    if not host:
-        raise BadRequest(f"Webhook URL must include a hostname: {shown(url)}")
-    if "@" in parts.netloc or parts.fragment:
-        raise BadRequest(
-            f"Invalid webhook URL for host {host!r}: it has a user, a password or a '#'. "
-            "Leave them out; what a receiver is to trust is the signature."
-        )
-    return _refuse_inside(parts, guard).geturl()
-
-
-def _refuse_inside(parts: SplitResult, guard: Guard) -> SplitResult:
-    """An address that will never be reached is better refused now."""
-    host = parts.hostname or ""
-    try:
-        permitted = guard.permits(host)
-    except ValueError:
-        return parts  # a name
-    if not permitted:
-        raise BadRequest(
-            f"Webhook URL must not lead to {host}, which is not on the public Internet. Its "
-            "network can be listed in PODIUM_WEBHOOK_ALLOW by whoever runs this server."
-        )
-    return parts
-
-
-def _check_events(events: Collection[str], payload: Payload) -> list[str]:
-    known: Sequence[str] = mlflow_events.NAMES
-    if payload is not Payload.MLFLOW:
-        known = [each for each in EventType if each is not EventType.PING]
-    for event in events:
-        if event not in known:
-            raise BadRequest(
-                f"Invalid value {shown(event)} for parameter 'events' supplied: "
-                f"it must be one of {', '.join(known)}."
-            )
-    if not events and payload is Payload.MLFLOW:
-        raise BadRequest("Webhook events cannot be empty: give 'events' at least one.")
-    return list(dict.fromkeys(events))
-
-
-def _check_pattern(pattern: str) -> str:
-    check_text(pattern, "model", limit=256)
-    if not pattern:
-        raise BadRequest("'model' is empty: write '*' for all models, or a pattern as in fraud-*.")
-    return pattern
-
-
-def _check_stages(stages: Collection[str], field: str) -> list[str]:
-    for stage in stages:
-        check_text(stage, field, limit=64)
-    return list(dict.fromkeys(stages))

@@ -10,33 +10,28 @@ What is done here is short transactions; nothing is sent inside one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
+from podium.tracker import audit
 from podium.tracker.db import Database
-from sqlalchemy import ColumnElement, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from ..events import EventType, webhook_disabled
 from ..outbox import OutboxEvent, emit
-from .matching import wants
 from .models import Attempt, Delivery, Webhook
 from .payloads import Told
 from .schedule import next_try
 from .sender import Answer
+from .spread import UNSPREAD
+from .steps import Step, no_step
 
 MAX_KEPT_BODY = 4096
 # A webhook that only failed for so long is switched off when the next delivery is given up.
 DISABLE_AFTER_MS = 2 * 24 * 3600 * 1000
-_MAX_SPREAD = 500
 _MAX_TASKS = 50
-# Any constant will do: it names "spreading events" among PostgreSQL's advisory locks.
-_SPREADING = 0x706F6469756E
-
-Step = Callable[[str], None]
-"""Called between steps, with the name of the one just done; tests end the process there."""
 
 log = structlog.get_logger("podium.webhooks")
 
@@ -73,35 +68,13 @@ class Result:
     at: int  # ms
 
 
-def no_step(_name: str) -> None: ...
-
-
 def is_waiting(db: Database, now: int) -> bool:
     """Whether there is anything to spread or to send: asked many times a second, so it is cheap."""
     with db.reading() as session:
-        to_spread = session.scalar(select(OutboxEvent.id).where(_UNSPREAD).limit(1))
+        to_spread = session.scalar(select(OutboxEvent.id).where(UNSPREAD).limit(1))
         return to_spread is not None or bool(
             session.scalar(select(Webhook.id).where(*_is_due(now)).limit(1))
         )
-
-
-def spread(db: Database, now: int, *, step: Step = no_step) -> int:
-    """Make the deliveries of new events; how many events there were."""
-    with db.writing() as session:
-        if db.dialect == "postgresql":
-            # One at a time: else later events might be queued before earlier ones.
-            session.execute(select(func.pg_advisory_xact_lock(_SPREADING)))
-        events = session.scalars(
-            select(OutboxEvent).where(_UNSPREAD).order_by(OutboxEvent.id).limit(_MAX_SPREAD)
-        ).all()
-        if events:
-            _deliver_to_all(session, events, now)
-            ids = [event.id for event in events]
-            session.execute(update(OutboxEvent).where(OutboxEvent.id.in_(ids)).values(spread=True))
-            step("spread, not committed")
-    if events:
-        step("spread")
-    return len(events)
 
 
 def claim(
@@ -161,8 +134,6 @@ def record(
         return ()
 
 
-# As the partial index writes it, so that both databases see that it is meant.
-_UNSPREAD = text("NOT outbox_events.spread")
 _PENDING = text("webhook_deliveries.state = 'PENDING'")
 
 
@@ -172,43 +143,6 @@ def _is_due(now: int) -> tuple[ColumnElement[bool], ...]:
         Webhook.status == "ACTIVE",
         Webhook.deleted.is_(None),
         Webhook.leased_until <= now,
-    )
-
-
-def _deliver_to_all(session: Session, events: Sequence[OutboxEvent], now: int) -> None:
-    hooks = session.scalars(
-        select(Webhook).where(Webhook.status == "ACTIVE", Webhook.deleted.is_(None))
-    ).all()
-    rows: list[dict[str, Any]] = [
-        {
-            "webhook": hook.id,
-            "event": event.id,
-            "key": event.key,
-            "replay": False,
-            "state": "PENDING",
-            "attempts": 0,
-            "begun": now,
-            "due": now,
-        }
-        for event in events
-        for hook in hooks
-        if wants(hook, event)
-    ]
-    if rows:
-        session.execute(insert(Delivery), rows)
-        wake(session, {row["webhook"] for row in rows}, now)
-
-
-def wake(session: Session, webhooks: Collection[int], now: int) -> None:
-    """Have workers look at these queues from ``now`` on."""
-    chosen = Webhook.id.in_(webhooks)
-    session.execute(select(Webhook.id).where(chosen).order_by(Webhook.id).with_for_update())
-    later = or_(Webhook.due.is_(None), Webhook.due > now)
-    session.execute(
-        update(Webhook)
-        .where(chosen, later)
-        .values(due=now)
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -288,7 +222,8 @@ def disable(session: Session, hook: Webhook, reason: str, now: int) -> None:
     hook.status, hook.disabled_reason, hook.updated = "DISABLED", reason, now
     log.warning("webhook disabled", webhook=hook.webhook_id, name=hook.name, reason=reason)
     told = webhook_disabled(webhook_id=hook.webhook_id, webhook_name=hook.name, reason=reason)
-    emit(session, told, actor="podium")
+    emit(session, told)
+    audit.record(session, "webhook.disable", f"webhook:{hook.webhook_id}", reason=reason)
 
 
 def _go_on(session: Session, hook: Webhook, now: int, *, lease_ms: int) -> tuple[Task, ...]:

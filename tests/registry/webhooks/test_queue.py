@@ -18,6 +18,7 @@ from podium.registry.webhooks.hooks import Changes, Status
 from podium.registry.webhooks.queue import LeaseLost, Result
 from podium.registry.webhooks.schedule import GIVE_UP_MS
 from podium.registry.webhooks.sender import Answer
+from podium.registry.webhooks.spread import spread
 from podium.tracker.db import Database
 from podium.tracker.keyring import Keyring
 from sqlalchemy import event, func, select, text
@@ -176,7 +177,7 @@ def test_what_waited_is_sent_when_the_webhook_is_switched_on_again(bench: Bench)
 def test_a_deleted_webhook_gets_nothing_more(bench: Bench) -> None:
     hook = bench.hook()
     bench.tell("m")
-    queue.spread(bench.db, bench.now)
+    spread(bench.db, bench.now)
     hooks.delete_webhook(bench.db, hook.webhook_id)
     bench.tell("m")
     bench.work(later=HOUR)
@@ -186,7 +187,7 @@ def test_a_deleted_webhook_gets_nothing_more(bench: Bench) -> None:
 def test_a_webhook_is_taken_by_one_worker(bench: Bench) -> None:
     bench.hook()
     bench.tell("m")
-    queue.spread(bench.db, bench.now)
+    spread(bench.db, bench.now)
     [shift] = take(bench)
     assert take(bench) == []
     bench.now += 29_999
@@ -202,7 +203,7 @@ def test_a_webhook_is_taken_by_one_worker(bench: Bench) -> None:
 def test_who_slept_through_his_lease_writes_nothing(bench: Bench) -> None:
     hook = bench.hook()
     bench.tell("m")
-    queue.spread(bench.db, bench.now)
+    spread(bench.db, bench.now)
     [sleeper] = take(bench)
     bench.now += 30_001
     [other] = take(bench)
@@ -223,10 +224,10 @@ def test_who_slept_through_his_lease_writes_nothing(bench: Bench) -> None:
 def test_an_event_that_comes_while_a_worker_ends_is_not_forgotten(bench: Bench) -> None:
     bench.hook()
     bench.tell("m")
-    queue.spread(bench.db, bench.now)
+    spread(bench.db, bench.now)
     [shift] = take(bench)
     bench.tell("n")
-    queue.spread(bench.db, bench.now)
+    spread(bench.db, bench.now)
     [task] = finish(bench, shift, 200)
     assert task.told.data["name"] == "n"
     [left] = [Result(task, Answer(200, 1), bench.now)]
@@ -319,7 +320,7 @@ def test_the_questions_asked_many_times_a_second_are_answered_by_an_index(bench:
 def test_an_event_is_spread_once_by_workers_that_race(bench: Bench) -> None:
     hook = bench.hook()
     told = bench.tell(*["m"] * 40)
-    threads = [threading.Thread(target=queue.spread, args=(bench.db, bench.now)) for _ in range(4)]
+    threads = [threading.Thread(target=spread, args=(bench.db, bench.now)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
