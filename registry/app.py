@@ -14,10 +14,12 @@ from podium.tracker.db import Database
 from podium.tracker.schema_history import TRACKER
 from podium.tracker.worker import Job
 
-from . import api, mlflow, web, webhooks
+from . import api, mlflow, run_events, web, webhooks
 from .schema_history import REGISTRY
 
 HISTORIES = (TRACKER, REGISTRY)
+
+run_events.listen()
 
 
 def create_app(

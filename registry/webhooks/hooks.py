@@ -9,7 +9,7 @@ import json
 import re
 import uuid
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
@@ -104,7 +104,7 @@ def create_webhook(
         created=now,
         updated=now,
     )
-    _apply(hook, wanted, guard)
+    _apply(hook, replace(wanted, events=wanted.events or ()), guard)
     with db.writing() as session:
         session.add(hook)
         session.flush()

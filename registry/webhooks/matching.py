@@ -14,6 +14,7 @@ from .mlflow_events import mlflow_name
 class Wishes(Protocol):
     """The columns of a webhook that say what it wants."""
 
+    webhook_id: str
     events: str
     model: str
     from_stages: str
@@ -23,6 +24,7 @@ class Wishes(Protocol):
 
 class Happened(Protocol):
     type: str
+    key: str
     data: str
     created: int
 
@@ -31,6 +33,8 @@ def wants(hook: Wishes, event: Happened) -> bool:
     """What happened before the webhook was there it does not hear of."""
     if hook.created > event.created:
         return False
+    if event.key == f"webhook {hook.webhook_id}":
+        return False  # its own end
     data: Mapping[str, Any] = json.loads(event.data)
     type_ = EventType(event.type)
     chosen = json.loads(hook.events)

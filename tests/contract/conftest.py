@@ -48,10 +48,12 @@ def server(
     """One server a session for each pair; every test works in an experiment of its own."""
     data = tmp_path_factory.mktemp("contract")
     options: list[str] = []
-    environ: dict[str, str] = {}
+    # Receivers of webhooks are on this machine.
+    environ = {"PODIUM_WEBHOOK_ALLOW": "127.0.0.0/8"}
     if request.param == "postgresql and s3":
         postgres, s3 = request.getfixturevalue("postgres"), request.getfixturevalue("s3")
-        options, environ = production(postgres, s3, "contract")
+        options, more = production(postgres, s3, "contract")
+        environ |= more
     with podium_up(data, options=options, environ=environ) as found:
         yield found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import stat
 import threading
@@ -12,9 +11,7 @@ import pytest
 from podium.client.errors import ConfigError, NotSupported, PodiumError
 from podium.tracker.keyring import Keyring, make_key_file, parse_keys
 
-
-def new_key() -> str:
-    return base64.urlsafe_b64encode(os.urandom(32)).decode()
+from ..keys import new_key
 
 
 def test_what_is_encrypted_is_read_and_shows_nothing() -> None:

@@ -17,6 +17,7 @@ from ..clock import now_ms
 from ..db import Database, insert
 from ..models import Run, Tag
 from .read import find_active
+from .states import set_state
 
 MAX_INTERVAL = 86_400.0
 # One sign may come late or be lost on the way; the next one in time must still be seen before two
@@ -51,7 +52,8 @@ def revive(session: Session, run: Run) -> None:
     if not run.crashed:
         return
     forget_crash(session, run)
-    run.status, run.end_time = RunStatus.RUNNING, None
+    run.end_time = None
+    set_state(session, run, RunStatus.RUNNING)
     run.alive_until = now_ms() + _REVIVED_MS
 
 
@@ -73,7 +75,8 @@ def end_the_dead(db: Database) -> int:
         for run in dead:
             run.alive_until = None
         for run in crashed:
-            run.status, run.crashed, run.end_time = RunStatus.FAILED, True, run.heartbeat
+            run.crashed, run.end_time = True, run.heartbeat
+            set_state(session, run, RunStatus.FAILED)
             _tag(session, run)
         return len(crashed)
 

@@ -25,6 +25,7 @@ from ..names import random_name
 from .heartbeat import forget_crash
 from .log import NAME_TAG, checked_tags, set_tags
 from .read import find_active, find_run, snapshots
+from .states import set_state
 
 
 def create_run(
@@ -85,14 +86,14 @@ def update_run(
     """Set what is given; an empty ``run_name`` is ignored, as in MLflow."""
     with db.writing() as session:
         run = find_active(session, run_id, change=True)
-        if status is not None:
-            run.status = status
-            run.alive_until = None
-            forget_crash(session, run)
         if end_time is not None:
             run.end_time = check_timestamp(end_time, "end_time")
         if run_name:
             set_tags(session, run, checked_tags([(NAME_TAG, run_name)]))
+        if status is not None:
+            run.alive_until = None
+            forget_crash(session, run)
+            set_state(session, run, status)
         session.flush()
         return snapshots(session, [run])[0]
 
