@@ -9,6 +9,9 @@ from podium.client.config import SETTINGS as CLIENT_SETTINGS
 from podium.client.errors import ConfigError
 from podium.tracker.config import SETTINGS, from_environment
 
+from ..keys import new_key
+
+_KEY = new_key()
 _SERVER = {"PODIUM_DATABASE_URL": "postgresql://db/podium", "PODIUM_ARTIFACTS": "s3://models"}
 
 
@@ -19,10 +22,19 @@ def test_it_works() -> None:
     assert (config.workers, config.threads, config.log_level) == (3, 8, "DEBUG")
 
 
+def test_keys_and_networks_are_read_and_keys_not_shown() -> None:
+    more = {"PODIUM_SECRET_KEYS": f"{_KEY}, {new_key()}", "PODIUM_WEBHOOK_ALLOW": "10.0.0.0/8, ::1"}
+    config = from_environment({**_SERVER, **more})
+    assert config.secret_keys[0] == _KEY
+    assert [str(network) for network in config.webhook_allow] == ["10.0.0.0/8", "::1/128"]
+    assert _KEY not in repr(config)
+
+
 def test_a_laptop_needs_no_settings(tmp_path: Path) -> None:
     config = from_environment({}, data=tmp_path)
     assert config.database_url == f"sqlite:///{tmp_path}/podium.db"
     assert config.artifacts == str(tmp_path / "artifacts")
+    assert config.secret_keys_file == tmp_path / "secret.keys"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +49,9 @@ def test_a_laptop_needs_no_settings(tmp_path: Path) -> None:
         ({"PODIUM_DATABSE_URL": "x"}, "Did you mean PODIUM_DATABASE_URL"),
         ({"PODIUM_TRACKNG_URI": "x"}, "Did you mean PODIUM_TRACKING_URI"),
         ({"PODIUM_QZ": "x"}, "docs/configuration.md"),
+        ({"PODIUM_SECRET_KEYS": "short"}, "Key 1 of PODIUM_SECRET_KEYS"),
+        ({"PODIUM_SECRET_KEYS": _KEY, "PODIUM_SECRET_KEYS_FILE": "/x"}, "both set"),
+        ({"PODIUM_WEBHOOK_ALLOW": "10.0.0.1/8"}, "PODIUM_WEBHOOK_ALLOW"),
     ],
 )
 def test_a_mistake_is_named_with_its_fix(changes: dict[str, str], says: str) -> None:

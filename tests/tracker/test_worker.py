@@ -42,3 +42,41 @@ def test_a_job_is_done_again_when_it_is_due_until_told_to_stop() -> None:
     work((seldom, Job("often", 0.01, often)), stop)
     assert turns.count("often") == 3
     assert turns.count("seldom") == 1
+
+
+def test_a_job_alone_waits_for_no_other() -> None:
+    stop, often = threading.Event(), threading.Event()
+    slow = Job("slow", 3600, lambda: often.wait(30))
+    turns: list[str] = []
+
+    def quick() -> None:
+        turns.append("quick")
+        if len(turns) == 3:
+            often.set()
+            stop.set()
+
+    work((slow, Job("quick", 0.01, quick, alone=True)), stop)
+    assert len(turns) == 3
+
+
+def test_what_a_job_has_begun_is_waited_for() -> None:
+    finished: list[str] = []
+    job = Job("a", 1, lambda: None, finish=lambda: finished.append("a"))
+    stop = threading.Event()
+    stop.set()
+    work((job,), stop)
+    assert do_once((job,))
+    assert finished == ["a", "a"]
+
+
+def test_a_job_that_fails_often_is_not_tried_often() -> None:
+    stop = threading.Event()
+    turns: list[str] = []
+
+    def fail() -> None:
+        turns.append("fail")
+        raise Unavailable("the database is away")
+
+    threading.Timer(0.6, stop.set).start()
+    work((Job("failing", 0.01, fail),), stop)
+    assert turns == ["fail"]
