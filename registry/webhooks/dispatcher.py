@@ -19,7 +19,7 @@ from podium.tracker.keyring import Keyring
 from . import queue
 from .payloads import message
 from .queue import LeaseLost, Result, Shift, Task
-from .sender import Answer, Sender
+from .sender import Answer, Sender, Session
 from .spread import spread
 from .steps import Step, no_step
 
@@ -102,18 +102,19 @@ class Dispatcher:
         tasks = shift.tasks
         end = time.monotonic() + _SHIFT_SECONDS
         try:
-            while tasks:
-                results = self._send(shift.webhook, tasks)
-                tasks = queue.record(
-                    self._db,
-                    shift,
-                    results,
-                    self._clock(),
-                    lease_ms=self._lease_ms,
-                    go_on=time.monotonic() < end,
-                    step=self._step,
-                )
-                self._step("recorded")
+            with self._sender.session() as session:
+                while tasks:
+                    results = self._send(session, shift.webhook, tasks)
+                    tasks = queue.record(
+                        self._db,
+                        shift,
+                        results,
+                        self._clock(),
+                        lease_ms=self._lease_ms,
+                        go_on=time.monotonic() < end,
+                        step=self._step,
+                    )
+                    self._step("recorded")
         except LeaseLost:
             log.warning("lease lost", webhook=shift.webhook)
         except PodiumError as error:
@@ -125,12 +126,12 @@ class Dispatcher:
             with self._lock:
                 self._running.pop(threading.current_thread())
 
-    def _send(self, webhook: int, tasks: Sequence[Task]) -> list[Result]:
+    def _send(self, session: Session, webhook: int, tasks: Sequence[Task]) -> list[Result]:
         """Send in order, up to the first failure: what comes behind it may have to wait for it."""
         results: list[Result] = []
         end = time.monotonic() + _RECORD_SECONDS
         for task in tasks:
-            answer = self._attempt(task)
+            answer = self._attempt(session, task)
             results.append(Result(task, answer, self._clock()))
             self._step("sent")
             with self._lock:
@@ -139,12 +140,12 @@ class Dispatcher:
                 break
         return results
 
-    def _attempt(self, task: Task) -> Answer:
+    def _attempt(self, session: Session, task: Task) -> Answer:
         try:
             secrets = [self._keyring.decrypt(secret) for secret in task.secrets]
         except PodiumError as error:
             return Answer(None, 0, error=error.message)
-        return self._sender.send(
+        return session.send(
             message(
                 task.url,
                 task.payload,

@@ -14,8 +14,8 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -48,12 +48,24 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
-class Sender(Protocol):
+class Session(Protocol):
     def send(self, message: Message) -> Answer: ...
+
+
+class Sender(Protocol):
+    def session(self) -> AbstractContextManager[Session]:
+        """For messages that leave one after another, mostly to one receiver."""
 
 
 class Refused(Exception):
     """An address that a webhook may not reach."""
+
+
+class _Stale(Exception):
+    """A connection that was kept and that the receiver has closed meanwhile."""
+
+
+_STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
 class HttpSender:
@@ -67,18 +79,28 @@ class HttpSender:
         self._tls: ssl.SSLContext | None = None
 
     def send(self, message: Message) -> Answer:
-        started = time.monotonic()
-        connection = _Connection(urlsplit(message.url))
+        """One message by itself."""
+        with self.session() as session:
+            return session.send(message)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        session = _HttpSession(self)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def exchange(self, connection: _Connection, message: Message) -> Answer:
         try:
             with self._deadline(connection):
-                connection.open(self)
-                found = self._exchange(connection, message)
+                if connection.sock is None:
+                    connection.open(self)
+                return self._exchange(connection, message)
         except (OSError, http.client.HTTPException, Refused, ValueError) as error:
-            found = Answer(None, 0, error=self._reason(error, connection))
-        finally:
-            connection.close()
-        ms = round((time.monotonic() - started) * 1000)
-        return Answer(found.status, ms, found.error, found.body, found.retry_after)
+            if connection.answered and not connection.was_cut and isinstance(error, _STALE):
+                raise _Stale from None
+            return Answer(None, 0, error=self._reason(error, connection))
 
     def connect(self, url: SplitResult) -> socket.socket:
         """A connection to the first permitted address of the host that takes one."""
@@ -90,6 +112,8 @@ class HttpSender:
             made = socket.socket(family, kind, protocol)
             try:
                 self._check(str(address[0]), url)
+                # Head and body are two writes: the second must not wait until the first is seen.
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 made.settimeout(self._connect)
                 made.connect(address)
                 self._check(made.getpeername()[0], url)
@@ -125,10 +149,13 @@ class HttpSender:
         response = connection.getresponse()
         if connection.was_cut:  # http.client takes the headers that came for all there are
             raise TimeoutError
+        connection.answered = True
         body = b""
         # The status has said what became of the message; the rest is for people.
         with suppress(OSError, http.client.HTTPException):
             body = response.read(MAX_READ)
+        if not response.isclosed():
+            connection.close()  # more would come: the next answer could not be told from it
         note = "the answer's body did not end" if connection.was_cut else ""
         text = body.decode("utf-8", "replace").replace("\0", "")
         after = _retry_after(response.getheader("Retry-After"))
@@ -154,13 +181,51 @@ class HttpSender:
         return str(error) or type(error).__name__
 
 
+class _HttpSession:
+    """Keeps the connection to the receiver, whose address was checked when it was made."""
+
+    def __init__(self, sender: HttpSender) -> None:
+        self._sender = sender
+        self._kept: _Connection | None = None
+
+    def send(self, message: Message) -> Answer:
+        started = time.monotonic()
+        url = urlsplit(message.url)
+        if self._kept is not None and self._kept.place != (url.scheme, url.netloc):
+            self.close()
+        try:
+            found = self._exchange(url, message)
+        except _Stale:  # which says nothing of this message
+            self.close()
+            found = self._exchange(url, message)
+        return replace(found, ms=round((time.monotonic() - started) * 1000))
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    def _exchange(self, url: SplitResult, message: Message) -> Answer:
+        if self._kept is None:
+            self._kept = _Connection(url)
+        self._kept.url = url
+        found = self._sender.exchange(self._kept, message)
+        if found.status is None or self._kept.sock is None or self._kept.was_cut:
+            self.close()
+        return found
+
+
 class _Connection(http.client.HTTPConnection):
-    """Over a socket that was checked; :meth:`cut` ends it from another thread."""
+    """Over a socket that was checked; :meth:`cut` ends it from another thread.
+
+    ``answered``: it has brought an answer already.
+    """
 
     def __init__(self, url: SplitResult) -> None:
         super().__init__(url.hostname or "")
         self.url = url
-        self.was_cut = False
+        self.place = (url.scheme, url.netloc)
+        self.was_cut = self.answered = False
 
     def open(self, sender: HttpSender) -> None:
         self.sock = sender.connect(self.url)
@@ -186,7 +251,6 @@ def _headers(url: SplitResult, message: Message) -> dict[str, str]:
         "User-Agent": f"Podium/{__version__}",
         "Content-Type": "application/json",
         "Accept-Encoding": "identity",
-        "Connection": "close",
         **message.headers,
     }
 

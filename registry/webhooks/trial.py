@@ -14,13 +14,13 @@ from ..outbox import new_id
 from . import mlflow_events, queue, signing
 from .hooks import entity, find_webhook
 from .payloads import Payload, Told, message
-from .sender import Answer, Message, Sender
+from .sender import Answer, HttpSender, Message
 
 
 def try_out(
     db: Database,
     keyring: Keyring,
-    sender: Sender,
+    sender: HttpSender,
     webhook_id: str,
     *,
     mlflow_event: str | None = None,

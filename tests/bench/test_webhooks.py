@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -100,13 +101,15 @@ def _go(process: subprocess.Popen[str]) -> None:
 @contextmanager
 def worker(settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [*PODIUM, "worker"], env={**environment(), **settings}, stderr=subprocess.DEVNULL
+        [*PODIUM, "worker"], env={**environment(), **settings}, stderr=subprocess.PIPE
     )
     try:
+        assert process.stderr is not None
+        assert any(b"worker started" in line for line in process.stderr)
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 class Ours:
@@ -162,7 +165,6 @@ def test_ten_thousand_messages(figures: Figures, tmp_path: Path) -> None:
         ours = Ours(server, tmp_path, there.url)
         for _ in range(2):
             workers.enter_context(worker(ours.settings))
-        time.sleep(5)  # they have started
         ours.tell()
         rate = messages / _until(lambda: len(there.received) >= messages)
         assert [each.id for each in there.at("/0")] == sorted(each.id for each in there.at("/0"))
@@ -198,8 +200,6 @@ def test_what_a_death_leaves(figures: Figures, tmp_path: Path) -> None:
 
 def test_from_the_event_to_its_first_attempt(figures: Figures, tmp_path: Path) -> None:
     """Beside one POST to the same receiver, which is the least that it could take."""
-    import urllib.request
-
     with (
         receiver() as there,
         podium_up(tmp_path / "podium", environ={"PODIUM_WEBHOOK_ALLOW": "127.0.0.0/8"}) as server,

@@ -18,6 +18,7 @@ class Received:
     headers: dict[str, str]
     body: bytes
     at: float  # time.time()
+    peer: object
 
     @property
     def id(self) -> str:
@@ -73,7 +74,7 @@ def receiver() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            found = Received(self.path, headers, body, time.time())
+            found = Received(self.path, headers, body, time.time(), self.client_address)
             made.received.append(found)
             made.behaviours.get(self.path, answer(204))(self, found)
 

@@ -6,6 +6,7 @@ import base64
 import ipaddress
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,10 @@ class FakeSender:
     answers: dict[str, int | Answer | Callable[[Message], Answer]] = field(default_factory=dict)
     sent: list[Message] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def session(self) -> Iterator[FakeSender]:
+        yield self
 
     def send(self, message: Message) -> Answer:
         with self._lock:

@@ -291,3 +291,46 @@ def test_a_handshake_that_never_comes() -> None:
         found = send(f"https://127.0.0.1:{port}")
     assert found.status is None
     assert found.ms < 1000 * (TOTAL + 5)
+
+
+def test_messages_to_one_receiver_share_a_connection(there: Receiver) -> None:
+    there.behaviours["/b"] = answer(500, b"no")
+    with sender().session() as session:
+        for path in ("/a", "/b", "/a"):
+            session.send(Message(there.url + path, {"webhook-id": path}, b"{}"))
+    assert [each.path for each in there.received] == ["/a", "/b", "/a"]
+    assert len({each.peer for each in there.received}) == 1
+
+
+def test_a_receiver_that_closes_between_two_messages_gets_both() -> None:
+    """It says so, or it does not: then the second message is what finds it out."""
+    for head in (b"HTTP/1.1 204 No\r\n\r\n", b"HTTP/1.1 204 No\r\nConnection: close\r\n\r\n"):
+
+        def once(connection: socket.socket, head: bytes = head) -> None:
+            read_request(connection)
+            connection.sendall(head)
+
+        with tcp_server(once) as port, sender().session() as session:
+            message = Message(f"http://127.0.0.1:{port}", {"webhook-id": "1"}, b"{}")
+            found = []
+            for _ in range(3):
+                found.append(session.send(message))
+                time.sleep(0.05)
+        assert [each.status for each in found] == [204] * 3, found
+
+
+def test_what_was_left_of_a_long_answer_is_not_taken_for_the_next(there: Receiver) -> None:
+    there.behaviours["/long"] = answer(200, b"HTTP/1.1 500 No\r\n\r\n" * 10_000)
+    there.behaviours["/short"] = answer(201, b"ok")
+    with sender().session() as session:
+        first = session.send(Message(f"{there.url}/long", {"webhook-id": "1"}, b"{}"))
+        second = session.send(Message(f"{there.url}/short", {"webhook-id": "2"}, b"{}"))
+    assert (first.status, len(first.body)) == (200, MAX_READ)
+    assert (second.status, second.body) == (201, "ok")
+
+
+def test_another_place_is_another_connection(there: Receiver) -> None:
+    with receiver() as elsewhere, sender().session() as session:
+        for url in (there.url, elsewhere.url, there.url):
+            assert session.send(Message(url, {"webhook-id": "1"}, b"{}")).accepted
+    assert (len(there.received), len(elsewhere.received)) == (2, 1)

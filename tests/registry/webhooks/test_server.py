@@ -48,6 +48,7 @@ def test_what_was_acknowledged_is_told_whoever_dies(tmp_path: Path, there: Recei
         time.sleep(0.5)  # else the next worker has to sit out the lease of this one
         server.kill()
     there.behaviours.clear()
+    there.received.clear()
     assert stat.S_IMODE((data / "secret.keys").stat().st_mode) == 0o600
     settings = {
         **environment(),
