@@ -12,6 +12,7 @@ from .home import home
 from .models import models
 from .runs import runs
 from .table import NEWEST_FIRST
+from .webhooks import webhooks
 
 
 def register(app: Flask) -> None:
@@ -22,7 +23,7 @@ def register(app: Flask) -> None:
         asset=Assets.read().url, version=__version__, newest_first=NEWEST_FIRST
     )
     app.context_processor(lambda: {"theme": _theme(request.cookies.get("theme", ""))})
-    for blueprint in (home, assets, experiments, runs, models):
+    for blueprint in (home, assets, experiments, runs, models, webhooks):
         app.register_blueprint(blueprint)
     headers.register(app)
     errors.register(app)
