@@ -4,7 +4,8 @@ At any moment one worker at most has a webhook: its deliveries leave one after a
 of their ids. One that failed waits for its next attempt, and with it all later ones of its key, so
 that what a receiver hears of one model is in order; events of other models go on.
 
-What is done here is short transactions; nothing is sent inside one.
+What is done here is short transactions; nothing is sent inside one. The clocks of workers may
+differ: then a lease ends early and something is sent twice, but the fence still lets one write.
 """
 
 from __future__ import annotations

@@ -117,6 +117,14 @@ def bench(db: Database, keyring: Keyring) -> Bench:
 
 
 @pytest.fixture
+def sqlite_bench(sqlite_url: str, keyring: Keyring) -> Iterator[Bench]:
+    """For what the kind of database makes no difference to."""
+    database = Database(sqlite_url, pool_size=4)
+    yield Bench(database, keyring)
+    database.close()
+
+
+@pytest.fixture
 def there() -> Iterator[Receiver]:
     with receiver() as found:
         yield found

@@ -160,23 +160,25 @@ def test_what_is_deleted_is_not_there(bench: Bench) -> None:
         ({"description": "a\0"}, "'description'"),
     ],
 )
-def test_what_is_refused(bench: Bench, wanted: dict[str, Any], says: str) -> None:
-    made = bench.hook("there")
+def test_what_is_refused(sqlite_bench: Bench, wanted: dict[str, Any], says: str) -> None:
+    made = sqlite_bench.hook("there")
     with pytest.raises(BadRequest) as caught:
-        bench.hook(**wanted)
+        sqlite_bench.hook(**wanted)
     assert says in caught.value.message
     with pytest.raises(BadRequest):
         hooks.update_webhook(
-            bench.db, bench.keyring, GUARD, made.webhook_id, wanted=Changes(**wanted)
+            sqlite_bench.db, sqlite_bench.keyring, GUARD, made.webhook_id, wanted=Changes(**wanted)
         )
-    assert hooks.list_webhooks(bench.db).items == (made,)
+    assert hooks.list_webhooks(sqlite_bench.db).items == (made,)
 
 
-def test_without_a_list_of_networks_everything_is_https(bench: Bench) -> None:
+def test_without_a_list_of_networks_everything_is_https(sqlite_bench: Bench) -> None:
     wanted = Changes(name="a", url="http://a.example")
     with pytest.raises(BadRequest, match="https"):
-        hooks.create_signed(bench.db, bench.keyring, Guard(), wanted=wanted, payload=Payload.PODIUM)
-    assert bench.hook(url="http://a.example").url == "http://a.example"
+        hooks.create_signed(
+            sqlite_bench.db, sqlite_bench.keyring, Guard(), wanted=wanted, payload=Payload.PODIUM
+        )
+    assert sqlite_bench.hook(url="http://a.example").url == "http://a.example"
 
 
 def test_what_is_a_month_old_is_forgotten(bench: Bench) -> None:

@@ -18,9 +18,6 @@ from podium.registry.webhooks.guard import Guard
 from podium.registry.webhooks.history import Delivered, State
 from podium.registry.webhooks.hooks import Hook
 from podium.registry.webhooks.sender import Answer, HttpSender
-from podium.tracker.clock import now_ms
-from podium.tracker.db import Database
-from podium.tracker.keyring import Keyring
 
 from ...crashing import crashes
 from ...services.misbehaving import drip, flood, hang, reset, tcp_server
@@ -226,10 +223,3 @@ def test_whatever_one_receiver_does_the_other_hears_in_order(
     assert first.count == 1
     assert first.attempts[0].error or first.attempts[0].status in (500, 302, 410)
     assert len(first.attempts[0].body) <= queue.MAX_KEPT_BODY
-
-
-@pytest.fixture
-def sqlite_bench(sqlite_url: str, keyring: Keyring) -> Iterator[Bench]:
-    database = Database(sqlite_url, pool_size=4)
-    yield Bench(database, keyring, now=now_ms())
-    database.close()
