@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import threading
@@ -38,10 +39,15 @@ def tcp_server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def read_request(connection: socket.socket) -> None:
-    """As much of a small request as comes in one piece or two."""
+    """The whole of it: to close with something unread would be a reset."""
     data = b""
     while b"\r\n\r\n" not in data:
         data += connection.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    missing = int(found[1]) - len(body) if found else 0
+    while missing > 0:
+        missing -= len(connection.recv(missing))
 
 
 def reset(connection: socket.socket) -> None:
