@@ -42,12 +42,19 @@ def read_request(connection: socket.socket) -> None:
     """The whole of it: to close with something unread would be a reset."""
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
+        data += _some(connection, 65536)
     head, _, body = data.partition(b"\r\n\r\n")
     found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     missing = int(found[1]) - len(body) if found else 0
     while missing > 0:
-        missing -= len(connection.recv(missing))
+        missing -= len(_some(connection, missing))
+
+
+def _some(connection: socket.socket, most: int) -> bytes:
+    data = connection.recv(most)
+    if not data:
+        raise ConnectionError("the other end has hung up")
+    return data
 
 
 def reset(connection: socket.socket) -> None:
