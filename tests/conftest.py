@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -65,13 +65,25 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def new_database(
+    request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path
+) -> Callable[[str], str]:
+    """Makes a fresh, migrated database of a kind; for tests that need several."""
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            return _copy(sqlite_template, tmp_path / f"database-{next(_numbers)}")
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return server.create_database(f"test_{next(_numbers)}", template=_TEMPLATE)
+
+    return make
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> str:
+def database_url(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> str:
     """A fresh, migrated database: the test runs once on each kind."""
-    if request.param == "sqlite":
-        return _copy(sqlite_template, tmp_path)
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.create_database(f"test_{next(_numbers)}", template=_TEMPLATE)
+    return new_database(request.param)
 
 
 @pytest.fixture
@@ -106,6 +118,7 @@ def api(app: Flask) -> Api:
 
 
 def _copy(template: Path, folder: Path) -> str:
+    folder.mkdir(exist_ok=True)
     path = folder / "podium.db"
     shutil.copyfile(template, path)
     return f"sqlite:///{path}"

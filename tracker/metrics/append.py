@@ -71,11 +71,16 @@ def _store(
     stored = session.execute(row.on_conflict_do_nothing().returning(MetricBatch.id)).first()
     if stored is None:
         return False
+    summarise(session, run, points)
+    return True
+
+
+def summarise(session: Session, run: int, points: PointTable) -> None:
+    """Count these points, which arrived after all that were counted before, in the summaries."""
     rows = [{"run": run, **each} for each in points.summaries()]
     rows.sort(key=lambda each: str(each["key"]))
     connection = session.connection()
     connection.execute(_merge(connection.dialect.name), rows)
-    return True
 
 
 def _is_in_a_block(session: Session, run: int, writer: bytes, sequence: int) -> bool:

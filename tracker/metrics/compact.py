@@ -175,13 +175,14 @@ def _merged(
         pieces = [blocks.decode(*before), *pieces]
     whole = Columns.join(pieces)
     rows = [
-        _row(run, key, whole.take(slice(start, start + blocks.MAX_POINTS)))
+        block_row(run, key, whole.take(slice(start, start + blocks.MAX_POINTS)))
         for start in range(0, len(whole), blocks.MAX_POINTS)
     ]
     return _Merged(rows, replaced)
 
 
-def _row(run: int, key: str, points: Columns) -> dict[str, object]:
+def block_row(run: int, key: str, points: Columns) -> dict[str, object]:
+    """The row of ``metric_blocks`` that holds these points, one at least."""
     return {
         "run": run,
         "key": key,
@@ -213,21 +214,22 @@ def _remember(session: Session, run: int, batches: Iterable[_Batch]) -> None:
     for writer, found in sorted(numbers.items()):
         known = delete(MetricWriter).where(MetricWriter.run == run, MetricWriter.writer == writer)
         before = session.execute(known.returning(MetricWriter.first, MetricWriter.last))
-        ranges = _joined([*((first, last) for first, last in before), *found])
+        ranges = joined([*((first, last) for first, last in before), *found])
         rows = [
             {"run": run, "writer": writer, "first": first, "last": last} for first, last in ranges
         ]
         session.execute(insert(MetricWriter), rows)
 
 
-def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
+def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same numbers in as few ranges as there can be, in order."""
+    found: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
-        if joined and first <= joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
         else:
-            joined.append((first, last))
-    return joined
+            found.append((first, last))
+    return found
 
 
 def _chunks(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
