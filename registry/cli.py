@@ -16,6 +16,7 @@ from podium.client.version import __version__
 from podium.tracker import cli as tracker
 
 from .launch import cli as launch
+from .transfer import cli as transfer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     client.add_commands(commands)
     tracker.add_commands(commands, top="podium.registry.app")
     launch.add_commands(commands)
+    transfer.add_commands(commands)
     arguments = parser.parse_args(argv)
     try:
         status = arguments.run(arguments)

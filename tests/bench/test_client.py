@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ..services.mlflow import mlflow_server
 from ..services.podium import environment, podium_up
 from .conftest import Figures
-from .peer import mlflow_server
 
 pytestmark = pytest.mark.bench
 

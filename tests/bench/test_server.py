@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ..services.mlflow import mlflow_server
 from ..services.podium import podium_up
 from .conftest import Figures
-from .peer import memory_mb, mlflow_server
+from .peer import memory_mb
 
 pytestmark = pytest.mark.bench
 

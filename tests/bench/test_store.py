@@ -18,11 +18,11 @@ from podium.tracker.metrics import compact_run
 from podium.tracker.models import MetricBatch, MetricSummary, Param, Run
 from sqlalchemy import insert, select, text
 
+from ..services.mlflow import mlflow_server
 from ..services.podium import PodiumServer, podium_up
 from ..services.postgres import PostgresServer
 from . import load
 from .conftest import Figures
-from .peer import mlflow_server
 
 pytestmark = pytest.mark.bench
 
