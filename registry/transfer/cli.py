@@ -7,6 +7,7 @@ import importlib.util
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,8 @@ def _installation(data: Path | None, *, migrate: bool) -> Iterator[tuple[Databas
         data.mkdir(parents=True, exist_ok=True)
         for name in ("PODIUM_DATABASE_URL", "PODIUM_ARTIFACTS"):
             environ.pop(name, None)
-    config = read_config(environ, data=data)
+    # No secret leaves or arrives, and a folder that no server has used yet has no key.
+    config = replace(read_config(environ, data=data), secret_keys_file=None)
     check_start(config, HISTORIES, host="127.0.0.1", migrate=migrate)
     db = Database(config.database_url, pool_size=2)
     try:

@@ -35,6 +35,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, LargeBinary
 from sqlalchemy.orm import DeclarativeBase
 
 from ..models import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
+from ..outbox import OutboxEvent
+from ..webhooks.models import Attempt, Delivery, Webhook
 
 Model = type[DeclarativeBase]
 
@@ -182,4 +184,8 @@ LEFT_BEHIND: Mapping[Model, str] = {
     MetricSummary: "follows from the points",
     MetricBatch: "its points are in points/, its number in metric_writers",
     MetricBlock: "its points are in points/",
+    Webhook: "a copy must not send what the original sends, and secrets stay where their key is",
+    OutboxEvent: "the original sends it",
+    Delivery: "the original's log",
+    Attempt: "the original's log",
 }
