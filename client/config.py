@@ -35,6 +35,8 @@ SERVER_SETTINGS = (
     "PODIUM_SECRET_KEYS",
     "PODIUM_SECRET_KEYS_FILE",
     "PODIUM_WEBHOOK_ALLOW",
+    "PODIUM_AUTH",
+    "PODIUM_PROXIES",
 )
 HOW_TO_NAME_A_SERVER = (
     "Set PODIUM_TRACKING_URI, as in http://127.0.0.1:5080, or call client.configure(tracking_uri). "

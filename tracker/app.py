@@ -9,6 +9,7 @@ from .artifacts import open_store
 from .artifacts.base import ArtifactStore
 from .audit import views as audit_views
 from .auth import gate
+from .auth import views as auth_views
 from .config import Config
 from .db import Database
 from .operations import operations
@@ -35,4 +36,5 @@ def create_app(
     mlflow.register(app)
     points.register(app)
     app.register_blueprint(audit_views.routes)
+    app.register_blueprint(auth_views.routes)
     return app

@@ -34,7 +34,7 @@ def read_config(environ: Mapping[str, str], *, data: Path | None = None) -> Conf
 def check_start(config: Config, histories: Sequence[History], *, host: str, migrate: bool) -> None:
     """Run P002 to P006; ``migrate`` brings an older schema up instead of refusing it."""
     with _numbered("P005"):
-        _check_bind(host)
+        _check_bind(host, config)
     with _numbered("P006"):
         Keyring(config.secret_keys, config.secret_keys_file).keys()
     with _numbered("P002"):
@@ -58,8 +58,8 @@ def _current(db: Database, histories: Sequence[History], *, migrate: bool) -> No
         upgrade(db, histories)
 
 
-def _check_bind(host: str) -> None:
-    if host in LOOPBACK:
+def _check_bind(host: str, config: Config) -> None:
+    if config.auth_required or host in LOOPBACK:
         return
     try:
         local = ipaddress.ip_address(host).is_loopback
@@ -67,8 +67,9 @@ def _check_bind(host: str) -> None:
         local = False
     if not local:
         raise ConfigError(
-            f"--host {host} would let other machines in, and this server does not ask yet who is "
-            "calling. Bind 127.0.0.1 and put a proxy that authenticates in front of it."
+            f"--host {host} would let other machines in, and this server asks nobody who they are. "
+            "Set PODIUM_AUTH=required, and PODIUM_ALLOWED_HOSTS to the names it goes by; or bind "
+            "127.0.0.1."
         )
 
 

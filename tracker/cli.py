@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .commands import audit
+from .commands import audit, people
 from .commands.database import add_database
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def add_commands(commands: Any, *, top: str) -> None:
     _add_db(commands, top)
     _add_storage(commands)
     audit.add_commands(commands, top=top)
+    people.add_commands(commands, top=top)
 
 
 def _add_up(commands: Any, top: str) -> None:
@@ -138,7 +139,7 @@ def _up(arguments: argparse.Namespace, top: str) -> None:
         host=arguments.host,
         port=arguments.port,
         workers=1,
-        announce=lambda: _announce(arguments.host, arguments.port, data),
+        announce=lambda: _announce(arguments.host, arguments.port, data, config),
     )
 
 
@@ -151,6 +152,7 @@ def _server(arguments: argparse.Namespace, top: str) -> None:
     with shared_metrics():  # before anything that counts is imported
         made = assembly(top)
         check_start(config, made.HISTORIES, host=arguments.host, migrate=False)
+        _tell_first_admin(config, _address(arguments.host, arguments.port))
         serve(
             made.create_app,
             config,
@@ -236,8 +238,8 @@ def _make_folder(data: Path) -> None:
         ) from None
 
 
-def _announce(host: str, port: int, data: Path) -> None:
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _announce(host: str, port: int, data: Path, config: Config) -> None:
+    url = _address(host, port)
     print(
         f"""
   Podium is up at {url}
@@ -252,3 +254,30 @@ def _announce(host: str, port: int, data: Path) -> None:
         file=sys.stderr,
         flush=True,
     )
+    _tell_first_admin(config, url)
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _tell_first_admin(config: Config, url: str) -> None:
+    """A server that asks who people are and knows nobody prints a link for the first one."""
+    if not config.auth_required:
+        return
+    from .auth import invitations
+    from .db import Database
+
+    db = Database(config.database_url, pool_size=1)
+    try:
+        secret = invitations.for_first_admin(db)
+    finally:
+        db.close()
+    if secret is not None:
+        print(
+            f"  Nobody has an account yet. Become the first admin at\n\n"
+            f"    {url}{invitations.link(secret)}\n\n"
+            f"  The link works once, within {invitations.HOURS} hours.\n",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -28,6 +28,10 @@ SETTINGS: Mapping[str, str] = {
     "PODIUM_SECRET_KEYS": "Keys to encrypt secrets with, separated by commas, newest first.",
     "PODIUM_SECRET_KEYS_FILE": "A file with such keys, one a line, instead.",
     "PODIUM_WEBHOOK_ALLOW": "Private networks webhooks may reach, as in 10.0.0.0/8,fd00::/8.",
+    "PODIUM_AUTH": "required: everybody says who he is. off: this machine only, nobody is asked. "
+    "Default off.",
+    "PODIUM_PROXIES": "How many proxies in front of the server name the caller's address. "
+    "Default 0.",
 }
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 KEYS_FILE = "secret.keys"
@@ -47,6 +51,8 @@ class Config:
     secret_keys: tuple[str, ...] = field(default=(), repr=False)
     secret_keys_file: Path | None = None
     webhook_allow: tuple[Network, ...] = ()
+    auth_required: bool = False
+    proxies: int = 0
 
     def with_overrides(
         self, *, database_url: str | None = None, artifacts: str | None = None
@@ -92,6 +98,9 @@ def from_environment(environ: Mapping[str, str], *, data: Path | None = None) ->
         webhook_allow=parse_networks(
             _list(environ, "PODIUM_WEBHOOK_ALLOW"), "PODIUM_WEBHOOK_ALLOW"
         ),
+        auth_required=_one_of(environ, "PODIUM_AUTH", ("OFF", "REQUIRED"), default="OFF")
+        == "REQUIRED",
+        proxies=_count(environ, "PODIUM_PROXIES", default=0, limit=16, least=0),
     )
 
 
@@ -121,8 +130,10 @@ def _one_of(
     return value
 
 
-def _count(environ: Mapping[str, str], name: str, *, default: int, limit: int) -> int:
+def _count(
+    environ: Mapping[str, str], name: str, *, default: int, limit: int, least: int = 1
+) -> int:
     value = environ.get(name, str(default))
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= limit:
-        raise ConfigError(f"{name}={value!r} must be a whole number between 1 and {limit}.")
+    if not value.isascii() or not value.isdigit() or not least <= int(value) <= limit:
+        raise ConfigError(f"{name}={value!r} must be a whole number between {least} and {limit}.")
     return int(value)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from podium.client import entities
 from podium.client.entities import LifecycleStage, Page, ViewType
-from podium.client.errors import AlreadyExists, BadRequest, NotFound
+from podium.client.errors import AlreadyExists, BadRequest, NotFound, PermissionDenied
 from podium.client.rules import (
     MAX_EXPERIMENT_TAG_VALUE,
     MAX_KEY,
@@ -25,6 +25,8 @@ from sqlalchemy.orm import Session
 
 from . import audit
 from .artifacts.paths import parse_location
+from .auth.caller import caller
+from .auth.roles import Role
 from .clock import now_ms
 from .db import Database, insert
 from .models import Experiment, ExperimentTag, Run
@@ -55,7 +57,9 @@ def get_or_create(session: Session, name: str) -> Experiment:
             with session.begin_nested():
                 return _insert(session, name=name, artifact_location=None, tags={})
         except AlreadyExists:  # another server process was faster
-            found = session.scalars(select(Experiment).where(Experiment.name == name)).one()
+            found = session.scalar(select(Experiment).where(Experiment.name == name))
+            if found is None:  # it is not for the caller to see
+                raise
     if found.lifecycle_stage != LifecycleStage.ACTIVE:
         raise BadRequest(
             f"Experiment {name!r} is deleted. Restore it or choose another name for "
@@ -209,6 +213,11 @@ def _insert(
 ) -> Experiment:
     check_experiment_name(name)
     location = parse_location(artifact_location) if artifact_location else None
+    if location is not None and caller().role < Role.EDITOR:
+        # It could be the folder of an experiment that is not the caller's.
+        raise PermissionDenied(
+            "Leave out 'artifact_location': to choose one you must be an editor of everything."
+        )
     for key, value in tags.items():
         _check_tag(key, value)
     now = now_ms()

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 def configure_logs(level: str, *, stream: Any = None) -> None:
-    """JSON lines on ``stream`` (stderr), ours and those of the libraries below."""
+    """JSON lines on ``stream`` (stderr), ours and those of the libraries below.
+
+    A traceback is logged without the values of variables: secrets are among them.
+    """
+    tracebacks = structlog.processors.ExceptionRenderer(
+        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    )
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -22,7 +28,7 @@ def configure_logs(level: str, *, stream: Any = None) -> None:
     structlog.configure(
         processors=[
             *shared,
-            structlog.processors.dict_tracebacks,
+            tracebacks,
             structlog.processors.JSONRenderer(default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
@@ -35,7 +41,7 @@ def configure_logs(level: str, *, stream: Any = None) -> None:
             foreign_pre_chain=[*shared, _name_the_library],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                tracebacks,
                 structlog.processors.JSONRenderer(default=str),
             ],
         )

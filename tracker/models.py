@@ -27,6 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from .auth.roles import EXPERIMENT, Guarded
+
 # SQLite only numbers rows itself where the key is declared INTEGER.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -35,7 +37,9 @@ class Base(DeclarativeBase):
     pass
 
 
-class Experiment(Base):
+class Experiment(Guarded, Base):
+    kind = EXPERIMENT
+
     __tablename__ = "experiments"
 
     id: Mapped[int] = mapped_column(RowId, Identity(), primary_key=True)

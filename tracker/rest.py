@@ -107,6 +107,8 @@ def _no_constant(name: str) -> None:
 def refuse(error: PodiumError) -> Response:
     response = jsonify(error.body())
     response.status_code = error.status
+    if isinstance(error, errors.Unauthenticated):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="podium"'
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
     return response

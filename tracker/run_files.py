@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from podium.client.entities import FileInfo
-from podium.client.errors import NotSupported
+from podium.client.errors import NotFound, NotSupported
+from sqlalchemy import select
 
 from .artifacts.base import ArtifactStore, DirectTransfer
-from .artifacts.paths import ArtifactPath, parse_artifact_uri
+from .artifacts.paths import LOCATION, ArtifactPath, parse_artifact_uri
+from .auth.caller import caller
+from .auth.roles import Role
 from .db import Database
+from .models import Experiment
 from .runs.read import find_run
 
 
@@ -44,6 +48,26 @@ def list_below(store: ArtifactStore, root: ArtifactPath, folder: str) -> Sequenc
         FileInfo(prefix + each.path, each.is_dir, each.file_size)
         for each in store.list(root / below)
     ]
+
+
+def check_place(db: Database, path: ArtifactPath) -> ArtifactPath:
+    """The place, if it is in an experiment that the caller has the needed role on.
+
+    Experiments may be inside each other's folders: every one that the place is in must allow it.
+    """
+    if caller().role is Role.ADMIN:
+        return path
+    segments = path.key.split("/") if path.key else []
+    around = [LOCATION + "/".join(segments[:length]) for length in range(len(segments) + 1)]
+    # Of the class only what the caller may use, of its table every row: see ``guard``.
+    mine = select(Experiment.id).where(Experiment.artifact_location.in_(around))
+    table = Experiment.__table__
+    every = select(table.c.id).where(table.c.artifact_location.in_(around))
+    with db.reading() as session:
+        allowed = session.scalars(mine).all()
+        if not allowed or len(allowed) != len(session.scalars(every).all()):
+            raise NotFound(f"No such artifact: {path.key!r}. List its folder to see what there is.")
+    return path
 
 
 def direct(store: ArtifactStore) -> DirectTransfer:

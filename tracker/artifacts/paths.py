@@ -15,7 +15,7 @@ from podium.client.errors import BadRequest, ConfigError
 from podium.client.rules import fault_of_path, fault_of_segments, shown
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_LOCATION = "mlflow-artifacts:/"
+LOCATION = "mlflow-artifacts:/"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -112,10 +112,10 @@ def parse_artifact_uri(uri: str, *, field: str = "artifact_uri") -> ArtifactPath
 
     Any other URI is refused: another scheme, a host, a query, a fragment.
     """
-    rest = uri.removeprefix(_LOCATION)
+    rest = uri.removeprefix(LOCATION)
     if rest == uri or rest.startswith("/"):
         raise BadRequest(
-            f"Invalid path: {field}={uri!r} must be of the form {_LOCATION}<experiment>/… with no "
+            f"Invalid path: {field}={uri!r} must be of the form {LOCATION}<experiment>/… with no "
             "host: the server keeps artifacts in one place, set by PODIUM_ARTIFACTS."
         )
     return ArtifactPath.parse_folder(rest, field=field)
@@ -123,7 +123,7 @@ def parse_artifact_uri(uri: str, *, field: str = "artifact_uri") -> ArtifactPath
 
 def parse_location(uri: str, *, field: str = "artifact_location") -> str:
     """An experiment's location as it is stored: a checked ``mlflow-artifacts:/…`` URI."""
-    return f"{_LOCATION}{parse_artifact_uri(uri, field=field)}"
+    return f"{LOCATION}{parse_artifact_uri(uri, field=field)}"
 
 
 def _decode(raw: str, field: str) -> str:

@@ -2,34 +2,117 @@
 
 from __future__ import annotations
 
-from flask import Flask, current_app, g, request
-from podium.client.errors import PermissionDenied
+from typing import cast
+
+from flask import Flask, Request, current_app, g, request
+from podium.client.errors import PermissionDenied, Unauthenticated
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..services import services
-from .caller import ANONYMOUS, LOCAL, Visit, begin, end
-from .origin import check_host, check_origin
-from .permissions import PUBLIC, permission_of
+from . import guard  # noqa: F401  (from here on every statement is narrowed)
+from .authenticate import Authenticator, Known
+from .caller import ANONYMOUS, LOCAL, Caller, Visit, begin, end
+from .origin import check_host, check_origin, is_from_our_page
+from .permissions import ADMIN, PUBLIC, SELF, SHARE, Permission, permission_of
+from .roles import Role
+
+EXTENSION = "podium_authenticator"
+_SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
+_FORMS = frozenset(("application/x-www-form-urlencoded", "multipart/form-data"))
+CSRF_FIELD = "csrf"
+MAX_FORM = 64 * 1024
 
 
 def register(app: Flask) -> None:
-    """Check the host, the origin and the declared permission, in this order."""
+    """Check the host, the origin, who asks and whether he may, in this order."""
+    config = app.extensions["podium"].config
+    app.extensions[EXTENSION] = Authenticator(app.extensions["podium"].db)
+    if config.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=config.proxies, x_proto=config.proxies
+        )
 
     @app.before_request
     def check() -> None:
         # Until it is known who asks, nobody does: what fails here must not run as the system.
-        begin(Visit(ANONYMOUS, request.remote_addr, g.get("request_id")))
+        _begin(Known(ANONYMOUS), None)
         view = current_app.view_functions.get(request.endpoint or "")
         permission = None if view is None else permission_of(view)
         # Probes of a load balancer go to an address, not to a name.
         if permission is not PUBLIC:
             check_host(request, services().config.allowed_hosts)
         check_origin(request)
-        # Only loopback is bound, and whoever is on this machine may do everything: it remains
-        # to refuse the view that has forgotten to say what it needs. No view at all is a 404.
-        if view is not None and permission is None:
+        if view is None or permission is PUBLIC:
+            return
+        if permission is None:
             raise PermissionDenied(f"{request.endpoint} declares no permission, so nobody has it.")
-        begin(Visit(LOCAL, request.remote_addr, g.get("request_id")))
+        known = identify() if services().config.auth_required else Known(LOCAL)
+        _begin(known, permission)
+        _check_scope(known.caller, permission)
 
     @app.teardown_request
     def leave(_error: BaseException | None) -> None:
         end()
+
+
+def identify() -> Known:
+    """Who sent the request: by a token, a name and password, or the cookie of a login."""
+    found = cast(Authenticator, current_app.extensions[EXTENSION])
+    sent = request.authorization
+    if sent is not None and sent.type == "bearer" and sent.token:
+        return found.by_token(sent.token)
+    if sent is not None and sent.type == "basic":
+        return found.by_password(sent.username or "", sent.password or "")
+    if "Authorization" in request.headers:
+        raise Unauthenticated("The Authorization header is neither 'Bearer TOKEN' nor Basic.")
+    cookie = request.cookies.get(cookie_name(request))
+    if cookie:
+        known = found.by_login(cookie)
+        _check_form(known)
+        return known
+    raise Unauthenticated(
+        "This server asks who you are. Set MLFLOW_TRACKING_TOKEN (or PODIUM_TRACKING_TOKEN) to a "
+        "token; in a browser, sign in at /login."
+    )
+
+
+def cookie_name(asked: Request) -> str:
+    """Under TLS one that only this host itself can set, and only under TLS."""
+    return "__Host-podium" if asked.is_secure else "podium"
+
+
+def csrf() -> str:
+    """What the forms of this page bring along."""
+    return cast(Known, g.known).csrf if "known" in g else ""
+
+
+def _begin(known: Known, permission: Permission | None) -> None:
+    g.known = known
+    begin(Visit(known.caller, request.remote_addr, g.get("request_id"), permission, known.login))
+
+
+def _check_form(known: Known) -> None:
+    """A cookie is sent along whoever's page asks: a change must show that it is our page."""
+    if request.method in _SAFE_METHODS:
+        return
+    if request.mimetype in _FORMS:
+        request.max_content_length = MAX_FORM
+        if request.form.get(CSRF_FIELD) != known.csrf:
+            raise PermissionDenied("The form is of another login. Load the page again.")
+    elif not is_from_our_page(request):
+        raise PermissionDenied(
+            "A change by a browser's cookie must say which page asks. Programs use a token."
+        )
+
+
+def _check_scope(caller: Caller, permission: Permission) -> None:
+    needed = ADMIN if permission is SHARE else permission
+    if needed not in caller.scopes:
+        if permission is SELF:
+            raise PermissionDenied("A token cannot do this: sign in with your name and password.")
+        raise PermissionDenied(
+            f"The token is not for {needed!r}, only for {', '.join(sorted(caller.scopes))}. "
+            "Make one that is."
+        )
+    if permission is ADMIN and caller.role is not Role.ADMIN:
+        raise PermissionDenied(f"Only an admin may do this, and {caller.name} is none.")

@@ -41,6 +41,14 @@ def check_origin(request: Request) -> None:
         )
 
 
+def is_from_our_page(request: Request) -> bool:
+    """Whether the browser itself says so; one too old to say anything does not."""
+    origin = request.headers.get("Origin")
+    if origin is not None:
+        return _is_ours(origin, request)
+    return request.headers.get("Sec-Fetch-Site") == "same-origin"
+
+
 def _is_ours(origin: str, request: Request) -> bool:
     """The scheme is left out: behind a proxy that ends TLS, ours is another than the browser's."""
     return origin.partition("://")[2].lower() == request.host.lower()

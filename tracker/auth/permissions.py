@@ -15,11 +15,18 @@ class Permission(StrEnum):
     LOG = "log"  # create and change them
     REGISTER = "register"  # create and change models, their versions, tags and aliases
     APPROVE = "approve"  # decide on requests for a stage
+    SHARE = "share"  # give others roles on an experiment or a model
+    SELF = "self"  # one's own tokens, sessions and password: no token may
     ADMIN = "admin"  # people, rights, webhooks, policies
 
 
 PUBLIC, READ, LOG = Permission.PUBLIC, Permission.READ, Permission.LOG
 REGISTER, APPROVE, ADMIN = Permission.REGISTER, Permission.APPROVE, Permission.ADMIN
+SHARE, SELF = Permission.SHARE, Permission.SELF
+
+# What a token can be for. Giving others roles is part of "admin".
+SCOPES = (READ, LOG, REGISTER, APPROVE, ADMIN)
+EVERYTHING = frozenset(Permission)
 
 
 def allow(permission: Permission) -> Callable[[View], View]:

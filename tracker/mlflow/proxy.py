@@ -57,7 +57,7 @@ class CompleteUpload(EndUpload):
 def put(path: str) -> Json:
     checksum = request.headers.get(CHECKSUM)
     services().store.put(
-        _parse(path),
+        _place(_parse(path)),
         _received(),
         length=request.content_length,
         sha256=None if checksum is None else parse_sha256(checksum, CHECKSUM),
@@ -68,20 +68,20 @@ def put(path: str) -> Json:
 @routes.get("/artifacts/<path:path>")
 @allow(READ)
 def get(path: str) -> Response:
-    return send(services().store, _parse(path))
+    return send(services().store, _place(_parse(path)))
 
 
 @routes.delete("/artifacts/<path:path>")
 @allow(LOG)
 def delete(path: str) -> Json:
-    services().store.delete(_parse(path))
+    services().store.delete(_place(_parse(path)))
     return {}
 
 
 @routes.get("/artifacts")
 @allow(READ)
 def list_artifacts() -> Json:
-    folder = ArtifactPath.parse_folder(arguments(Folder)["path"])
+    folder = _place(ArtifactPath.parse_folder(arguments(Folder)["path"]))
     return render.page("files", render.files(services().store.list(folder)), None)
 
 
@@ -139,7 +139,7 @@ def abort_upload(folder: str) -> Json:
 @routes.get("/presigned/<path:path>")
 @allow(READ)
 def presigned(path: str) -> Json:
-    signed = run_files.direct(services().store).presign_get(_parse(path))
+    signed = run_files.direct(services().store).presign_get(_place(_parse(path)))
     return {"url": signed.url, "headers": signed.headers, "file_size": signed.size}
 
 
@@ -161,7 +161,11 @@ def _received() -> Iterator[bytes]:
 
 def _in_folder(folder: str, name: str) -> ArtifactPath:
     """The file that a multipart upload is of; its path repeats no part of the folder's."""
-    return (ROOT if folder == "." else _parse(folder)) / ArtifactPath.parse(name)
+    return _place((ROOT if folder == "." else _parse(folder)) / ArtifactPath.parse(name))
+
+
+def _place(path: ArtifactPath) -> ArtifactPath:
+    return run_files.check_place(services().db, path)
 
 
 def _parse(path: str) -> ArtifactPath:

@@ -1,0 +1,250 @@
+"""Accounts of people and services, and groups of them: who there is, and with which role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from podium.client.errors import AlreadyExists, BadRequest, Conflict, NotFound
+from podium.client.rules import check_text
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from .. import audit
+from ..clock import now_ms
+from ..db import Database
+from .caller import caller
+from .credentials import hash_password, password_fits
+from .roles import Role
+from .tables import Login, Membership, Principal
+
+USER, SERVICE, GROUP = "user", "service", "group"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,127}")
+
+_generation = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """``groups`` are the names of those it is in; of a group, ``members`` are its accounts'."""
+
+    name: str
+    kind: str
+    role: Role
+    active: bool
+    email: str
+    created: int
+    has_password: bool
+    groups: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+
+
+@contextmanager
+def changing(db: Database) -> Iterator[Session]:
+    """A write transaction after which nobody in this process is taken for what he was before."""
+    global _generation  # noqa: PLW0603  (what is remembered of accounts is of one generation)
+    try:
+        with db.writing() as session:
+            yield session
+    finally:
+        _generation += 1
+
+
+def generation() -> int:
+    return _generation
+
+
+def create(
+    db: Database, *, name: str, kind: str = USER, role: Role = Role.MEMBER, email: str = ""
+) -> Account:
+    """Without a password or token: nobody can sign in with it yet."""
+    if kind not in (USER, SERVICE, GROUP):
+        raise BadRequest(
+            f"Invalid value {kind[:40]!r} for parameter 'kind' supplied: give one of "
+            f"{USER}, {SERVICE}, {GROUP}."
+        )
+    with changing(db) as session:
+        return _account(session, add(session, name=name, kind=kind, role=role, email=email))
+
+
+def add(session: Session, *, name: str, kind: str, role: Role, email: str = "") -> Principal:
+    """As :func:`create`, part of a wider transaction."""
+    row = Principal(
+        name=check_name(name),
+        kind=kind,
+        role=role,
+        active=True,
+        email=check_text(email, "email", limit=320),
+        created=now_ms(),
+    )
+    session.add(row)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise AlreadyExists(
+            f"There is an account or group named {row.name!r} already: choose another 'name'."
+        ) from None
+    _record(session, f"{kind}.create", row, after={"role": role.label})
+    return row
+
+
+def everybody(db: Database) -> list[Account]:
+    with db.reading() as session:
+        rows = session.scalars(select(Principal).order_by(Principal.name)).all()
+        return [_account(session, row) for row in rows]
+
+
+def get(db: Database, name: str) -> Account:
+    with db.reading() as session:
+        return _account(session, find(session, name))
+
+
+def update(
+    db: Database,
+    name: str,
+    *,
+    role: Role | None = None,
+    active: bool | None = None,
+    email: str | None = None,
+) -> Account:
+    """What is given is set. The last admin stays one, or nobody could make another."""
+    with changing(db) as session:
+        row = find(session, name, change=True)
+        before = {"role": Role(row.role).label, "active": row.active}
+        if role is not None:
+            row.role = role
+        if active is not None:
+            row.active = active
+        if email is not None:
+            row.email = check_text(email, "email", limit=320)
+        session.flush()
+        if before["active"] and before["role"] == Role.ADMIN.label and not has_admin(session):
+            raise Conflict(
+                f"{row.name} is the last admin. Make somebody else one first: "
+                "podium users set NAME --role admin"
+            )
+        if not row.active:
+            session.execute(delete(Login).where(Login.principal == row.id))
+        after = {"role": Role(row.role).label, "active": row.active}
+        _record(session, f"{row.kind}.update", row, before=before, after=after)
+        return _account(session, row)
+
+
+def set_members(db: Database, group: str, members: Sequence[str]) -> Account:
+    """Who is in the group from now on."""
+    with changing(db) as session:
+        row = find(session, group, change=True)
+        if row.kind != GROUP:
+            raise BadRequest(
+                f"{row.name!r} is a {row.kind}, not a group: only groups have members."
+            )
+        before = _account(session, row).members
+        wanted = {find(session, each) for each in members}
+        for each in wanted:
+            if each.kind == GROUP:
+                raise BadRequest(f"{each.name!r} is a group: a group's members are accounts.")
+        session.execute(delete(Membership).where(Membership.group == row.id))
+        session.add_all(Membership(member=each.id, group=row.id) for each in wanted)
+        session.flush()
+        found = _account(session, row)
+        _record(
+            session,
+            "group.members",
+            row,
+            before={"members": before},
+            after={"members": found.members},
+        )
+        return found
+
+
+def change_password(db: Database, *, old: str, new: str) -> None:
+    """The caller's own. All his logins end: who has stolen the old one has one of them, perhaps."""
+    hashed = hash_password(new)
+    with db.reading() as session:
+        stored = session.get_one(Principal, own_id()).password
+    if stored is not None and not password_fits(old, stored):
+        raise BadRequest(
+            "'old' is not your password. Ask an admin for a new link if you forgot it."
+        )
+    with changing(db) as session:
+        set_password(session, session.get_one(Principal, own_id()), hashed)
+
+
+def set_password(session: Session, row: Principal, hashed: str) -> None:
+    row.password = hashed
+    session.execute(delete(Login).where(Login.principal == row.id))
+    _record(session, "user.password", row)
+
+
+def own_id() -> int:
+    """The caller's account."""
+    found = caller().id
+    if found is None:
+        raise BadRequest(
+            "You have no account here: this server asks nobody who they are. "
+            "Start it with PODIUM_AUTH=required to have accounts."
+        )
+    return found
+
+
+def own_name() -> str:
+    own_id()
+    return caller().name
+
+
+def find(session: Session, name: str, *, change: bool = False) -> Principal:
+    wanted = select(Principal).where(Principal.name == name.lower())
+    row = session.scalar(wanted.with_for_update() if change else wanted)
+    if row is None:
+        raise NotFound(f"There is no account or group named {name[:128]!r}.")
+    return row
+
+
+def has_admin(session: Session) -> bool:
+    """Whether anybody can sign in and give others their rights."""
+    admins = select(func.count()).where(
+        Principal.kind == USER, Principal.role == Role.ADMIN, Principal.active
+    )
+    return bool(session.scalar(admins))
+
+
+def check_name(name: str) -> str:
+    """In lower case: two names that differ in it only would be mistaken for one another."""
+    if not _NAME.fullmatch(name.lower()):
+        raise BadRequest(
+            f"Invalid value {name[:128]!r} for parameter 'name' supplied: up to 128 letters, "
+            "digits and . _ @ + - that begin with a letter or digit."
+        )
+    return name.lower()
+
+
+def _account(session: Session, row: Principal) -> Account:
+    return Account(
+        name=row.name,
+        kind=row.kind,
+        role=Role(row.role),
+        active=row.active,
+        email=row.email,
+        created=row.created,
+        has_password=row.password is not None,
+        groups=_names(session, Membership.group, Membership.member == row.id),
+        members=_names(session, Membership.member, Membership.group == row.id),
+    )
+
+
+def _names(session: Session, column: Any, condition: Any) -> tuple[str, ...]:
+    found = (
+        select(Principal.name)
+        .join(Membership, column == Principal.id)
+        .where(condition)
+        .order_by(Principal.name)
+    )
+    return tuple(session.scalars(found))
+
+
+def _record(session: Session, action: str, row: Principal, **states: Any) -> None:
+    audit.record(session, action, f"{row.kind}:{row.name}", **states)

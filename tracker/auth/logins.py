@@ -1,0 +1,102 @@
+"""Logins: the browsers in which somebody has signed in, each of which can be signed out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from podium.client.errors import NotFound, Unauthenticated
+from sqlalchemy import delete, select
+
+from .. import audit
+from ..clock import now_ms
+from ..db import Database
+from .accounts import USER, changing, own_id
+from .caller import visit
+from .credentials import digest, new_secret, password_fits
+from .tables import Login, Principal
+from .throttle import PASSWORDS
+
+DAYS = 7
+_DAY = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LoginInfo:
+    id: int
+    created: int
+    expires: int
+    address: str
+    browser: str
+    current: bool
+
+
+def check_password(db: Database, name: str, password: str) -> Principal:
+    """The account; :class:`Unauthenticated` says the same whatever was wrong.
+
+    Whoever guesses is soon slowed down, and the account's owner elsewhere is not.
+    """
+    address = visit().address or ""
+    PASSWORDS.take(f"{name.lower()[:128]} {address}", address)
+    with db.reading() as session:
+        row = session.scalar(select(Principal).where(Principal.name == name.lower()))
+    known = row is not None and row.kind == USER and row.active
+    if not password_fits(password, row.password if row is not None and known else None):
+        raise Unauthenticated("The name or the password is wrong.")
+    assert row is not None  # noqa: S101  (nothing fits what is not there)
+    PASSWORDS.give_back(f"{name.lower()[:128]} {address}", address)
+    return row
+
+
+def begin(db: Database, principal: int, *, browser: str = "") -> str:
+    """Sign in; returns the secret for the browser's cookie."""
+    secret = new_secret()
+    now = now_ms()
+    with changing(db) as session:
+        row = session.get_one(Principal, principal)
+        session.execute(delete(Login).where(Login.expires < now))
+        session.add(
+            Login(
+                principal=principal,
+                digest=digest(secret),
+                created=now,
+                expires=now + DAYS * _DAY,
+                address=visit().address or "",
+                browser=browser[:256],
+            )
+        )
+        audit.record(session, "login.begin", f"user:{row.name}")
+    return secret
+
+
+def own(db: Database) -> list[LoginInfo]:
+    """The caller's, the newest first."""
+    with db.reading() as session:
+        rows = session.scalars(
+            select(Login)
+            .where(Login.principal == own_id(), Login.expires > now_ms())
+            .order_by(Login.id.desc())
+        )
+        current = visit().session
+        return [
+            LoginInfo(row.id, row.created, row.expires, row.address, row.browser, row.id == current)
+            for row in rows
+        ]
+
+
+def end(db: Database, login_id: int | None = None) -> None:
+    """One of the caller's logins, or all of them."""
+    mine = delete(Login).where(Login.principal == own_id())
+    if login_id is not None:
+        mine = mine.where(Login.id == login_id)
+    with changing(db) as session:
+        name = session.get_one(Principal, own_id()).name
+        ended = session.scalars(mine.returning(Login.id)).all()
+        if login_id is not None and not ended:
+            raise NotFound(f"You have no login {login_id}.")
+        audit.record(session, "login.end", f"user:{name}", before={"logins": sorted(ended)})
+
+
+def csrf_of(secret: str) -> str:
+    """What a form of this login must bring along; a page of another site cannot know it."""
+    return hashlib.sha256(b"csrf " + secret.encode("utf-8", "surrogatepass")).hexdigest()

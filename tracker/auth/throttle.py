@@ -1,0 +1,87 @@
+"""Slowing down who asks too often.
+
+Buckets of this process: a server of several processes lets through so many times as much. That is
+enough against guessing, and against a loop that someone forgot; it is no defence from a flood.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from podium.client.errors import TooManyRequests
+
+_MOST_KEYS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """``burst`` at once, and ``rate`` a second after that."""
+
+    rate: float
+    burst: float
+
+
+class Buckets:
+    """One bucket a key, full in the beginning."""
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self._lock = threading.Lock()
+        self._levels: dict[str, tuple[float, float]] = {}
+
+    def take(self, key: str, amount: float = 1.0) -> float:
+        """Take ``amount``, or nothing when there is less: then the seconds to wait are returned."""
+        now = time.monotonic()
+        with self._lock:
+            level = self._level(key, now)
+            if level < amount:
+                return (amount - level) / self.limit.rate
+            self._put(key, level - amount, now)
+        return 0.0
+
+    def give_back(self, key: str, amount: float = 1.0) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._put(key, min(self.limit.burst, self._level(key, now) + amount), now)
+
+    def _level(self, key: str, now: float) -> float:
+        level, then = self._levels.get(key, (self.limit.burst, now))
+        return min(self.limit.burst, level + (now - then) * self.limit.rate)
+
+    def _put(self, key: str, level: float, now: float) -> None:
+        if len(self._levels) >= _MOST_KEYS and key not in self._levels:
+            # Full buckets are as good as none; the others are few, unless there is a flood.
+            self._levels = {
+                each: (self._level(each, now), now)
+                for each in self._levels
+                if self._level(each, now) < self.limit.burst
+            }
+            if len(self._levels) >= _MOST_KEYS:
+                self._levels.clear()
+        self._levels[key] = (level, now)
+
+
+class Attempts:
+    """Guesses of a password: few from one address at one account, some from one address at all."""
+
+    def __init__(self, pair: Limit, address: Limit) -> None:
+        self._pairs, self._addresses = Buckets(pair), Buckets(address)
+
+    def take(self, pair: str, address: str) -> None:
+        wait = self._pairs.take(pair) or self._addresses.take(address)
+        if wait:
+            raise TooManyRequests(
+                f"Too many wrong passwords. Wait {wait:.0f} seconds, then try again.",
+                retry_after=wait,
+            )
+
+    def give_back(self, pair: str, address: str) -> None:
+        """It was the right one."""
+        self._pairs.give_back(pair)
+        self._addresses.give_back(address)
+
+
+# Ten wrong ones, then two a minute; a whole office behind one address has more.
+PASSWORDS = Attempts(Limit(1 / 30, 10), Limit(1 / 3, 60))
