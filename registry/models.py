@@ -9,6 +9,7 @@ source is taken from it. Deleting a model removes all of it.
 
 from __future__ import annotations
 
+from podium.tracker.auth.roles import MODEL, Guarded
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -30,10 +31,13 @@ class Base(DeclarativeBase):
     pass
 
 
-class RegisteredModel(Base):
+class RegisteredModel(Guarded, Base):
     """``last_version`` is the number given last. Counting it up locks the row, so that versions
     registered at the same moment get different numbers, and one that was deleted is not reused.
     """
+
+    kind = MODEL
+    called = "name"
 
     __tablename__ = "registered_models"
 

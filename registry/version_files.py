@@ -9,8 +9,11 @@ from podium.client.errors import NotFound
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.artifacts.paths import ArtifactPath, parse_artifact_uri
 from podium.tracker.db import Database
+from podium.tracker.run_files import also_readable
+from sqlalchemy.orm import Session
 
-from .read import find_version
+from .models import ModelVersion
+from .read import find_version, versions
 
 
 def root_of(db: Database, name: str, version: str | int) -> ArtifactPath:
@@ -37,3 +40,10 @@ def list_files(
         FileInfo(prefix + each.path, each.is_dir, each.file_size)
         for each in store.list(root_of(db, name, version) / below)
     ]
+
+
+@also_readable
+def _of_a_version(session: Session, folders: Sequence[str]) -> bool:
+    """Who may see a model may read its files, wherever the run that made them keeps them."""
+    found = versions().where(ModelVersion.storage_location.in_(folders)).limit(1)
+    return session.scalar(found) is not None

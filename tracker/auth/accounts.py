@@ -197,8 +197,10 @@ def own_name() -> str:
 
 
 def find(session: Session, name: str, *, change: bool = False) -> Principal:
-    wanted = select(Principal).where(Principal.name == name.lower())
-    row = session.scalar(wanted.with_for_update() if change else wanted)
+    row = None
+    if _NAME.fullmatch(name.lower()):  # not every text can be asked for
+        wanted = select(Principal).where(Principal.name == name.lower())
+        row = session.scalar(wanted.with_for_update() if change else wanted)
     if row is None:
         raise NotFound(f"There is no account or group named {name[:128]!r}.")
     return row

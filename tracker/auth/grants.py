@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podium.client.errors import BadRequest, NotFound
+from podium.client.rules import check_text
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -86,6 +87,7 @@ def _kind(name: str) -> Kind:
 def _find(session: Session, kind: Kind, name: str) -> Any:
     """The thing, if the caller may share it: see ``guard``."""
     missing = NotFound(f"There is no {kind.name} {name[:256]!r}.")
+    check_text(name, "name")
     for table in Guarded.__subclasses__():
         if table.kind is not kind:
             continue

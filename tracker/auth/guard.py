@@ -19,7 +19,7 @@ from typing import Any
 
 from podium.client.errors import PermissionDenied
 from sqlalchemy import ColumnElement, Connection, Select, delete, event, insert, inspect, select
-from sqlalchemy.engine import Result
+from sqlalchemy.engine import CursorResult, Result
 from sqlalchemy.orm import Mapper, ORMExecuteState, Session, with_loader_criteria
 
 from .caller import Visit, visit
@@ -30,8 +30,7 @@ from .tables import Grant
 @event.listens_for(Session, "do_orm_execute")
 def _narrow(state: ORMExecuteState) -> Result[Any] | None:
     if state.is_insert:
-        _refuse_blind_insert(state)
-        return None
+        return _insert(state)
     now = visit()
     if now.caller.role is Role.ADMIN or state.is_column_load:
         return None
@@ -104,15 +103,38 @@ def _look_again() -> None:
 
 
 @event.listens_for(Guarded, "before_insert", propagate=True)
-def _may_create(_mapper: Mapper[Any], _connection: Connection, made: Guarded) -> None:
+def _before_insert(_mapper: Mapper[Any], _connection: Connection, made: Guarded) -> None:
+    _may_create(type(made))
+
+
+@event.listens_for(Guarded, "after_insert", propagate=True)
+def _after_insert(_mapper: Mapper[Any], connection: Connection, made: Any) -> None:
+    _give_to_maker(connection, made)
+
+
+def _insert(state: ORMExecuteState) -> Result[Any] | None:
+    """An INSERT written as a statement; it has to return what it made, to be given to its maker."""
+    mapper = state.bind_mapper
+    if mapper is None or not issubclass(mapper.class_, Guarded):
+        return None
+    _may_create(mapper.class_)
+    result = state.invoke_statement()
+    if isinstance(result, CursorResult):  # what is returned as objects is of another class
+        raise RuntimeError(f"INSERT of a {mapper.class_.__name__} without RETURNING it")
+    found = result.freeze()
+    for made in found().scalars():
+        _give_to_maker(state.session.connection(), made)
+    return found()
+
+
+def _may_create(made: type[Guarded]) -> None:
     if not visit().caller.role.may_create:
         raise PermissionDenied(
             f"You may look at everything, but not make a new {made.kind.name}: ask an admin."
         )
 
 
-@event.listens_for(Guarded, "after_insert", propagate=True)
-def _give_to_maker(_mapper: Mapper[Any], connection: Connection, made: Any) -> None:
+def _give_to_maker(connection: Connection, made: Any) -> None:
     """Whoever made it is its admin; what was given on a former bearer of its id is over."""
     now = visit()
     kind, key = made.kind.name, made.id
@@ -122,13 +144,4 @@ def _give_to_maker(_mapper: Mapper[Any], connection: Connection, made: Any) -> N
             insert(Grant).values(
                 principal=now.caller.id, kind=kind, object=key, role=int(Role.ADMIN)
             )
-        )
-
-
-def _refuse_blind_insert(state: ORMExecuteState) -> None:
-    mapper = state.bind_mapper
-    if mapper is not None and issubclass(mapper.class_, Guarded):
-        raise RuntimeError(
-            f"{mapper.class_.__name__} is inserted by a statement: add it to the session, so that "
-            "its maker gets his rights."
         )

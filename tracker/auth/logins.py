@@ -11,10 +11,10 @@ from sqlalchemy import delete, select
 from .. import audit
 from ..clock import now_ms
 from ..db import Database
-from .accounts import USER, changing, own_id
+from .accounts import USER, changing, find, own_id
 from .caller import visit
 from .credentials import digest, new_secret, password_fits
-from .tables import Login, Principal
+from .tables import MAX_ID, Login, Principal
 from .throttle import PASSWORDS
 
 DAYS = 7
@@ -38,14 +38,21 @@ def check_password(db: Database, name: str, password: str) -> Principal:
     """
     address = visit().address or ""
     PASSWORDS.take(f"{name.lower()[:128]} {address}", address)
-    with db.reading() as session:
-        row = session.scalar(select(Principal).where(Principal.name == name.lower()))
-    known = row is not None and row.kind == USER and row.active
-    if not password_fits(password, row.password if row is not None and known else None):
+    row = _user(db, name)
+    if not password_fits(password, None if row is None else row.password) or row is None:
         raise Unauthenticated("The name or the password is wrong.")
-    assert row is not None  # noqa: S101  (nothing fits what is not there)
     PASSWORDS.give_back(f"{name.lower()[:128]} {address}", address)
     return row
+
+
+def _user(db: Database, name: str) -> Principal | None:
+    """The account, if it is a person's and on."""
+    try:
+        with db.reading() as session:
+            row = find(session, name)
+    except NotFound:
+        return None
+    return row if row.kind == USER and row.active else None
 
 
 def begin(db: Database, principal: int, *, browser: str = "") -> str:
@@ -88,7 +95,7 @@ def end(db: Database, login_id: int | None = None) -> None:
     """One of the caller's logins, or all of them."""
     mine = delete(Login).where(Login.principal == own_id())
     if login_id is not None:
-        mine = mine.where(Login.id == login_id)
+        mine = mine.where(Login.id == min(login_id, MAX_ID))
     with changing(db) as session:
         name = session.get_one(Principal, own_id()).name
         ended = session.scalars(mine.returning(Login.id)).all()

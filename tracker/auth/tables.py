@@ -18,6 +18,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..models import Base, RowId
 
+MAX_ID = 2**63 - 1  # greater ones, which an address may hold, are nobody's
+
 
 class Principal(Base):
     """Whoever can be given a role: a person, a service account, or a group of them.

@@ -17,7 +17,7 @@ from .accounts import GROUP, changing, find
 from .caller import caller
 from .credentials import HINT_LENGTH, digest, new_token
 from .permissions import LOG, READ, REGISTER, SCOPES, Permission
-from .tables import Principal, Token
+from .tables import MAX_ID, Principal, Token
 
 DEFAULT_SCOPES = (READ, LOG, REGISTER)
 DEFAULT_DAYS = 365
@@ -97,7 +97,7 @@ def revoke(db: Database, owner: str, token_id: int) -> None:
     """It works no more. To revoke it again is no error."""
     with changing(db) as session:
         account = find(session, owner)
-        row = session.get(Token, token_id, with_for_update=True)
+        row = session.get(Token, min(token_id, MAX_ID), with_for_update=True)
         if row is None or row.principal != account.id:
             raise NotFound(f"{account.name} has no token {token_id}.")
         if row.revoked is None:

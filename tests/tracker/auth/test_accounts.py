@@ -167,6 +167,7 @@ class TestPasswords:
         secret, _ = tokens.create(db, "ada", name="x")
         assert by_password(guarded, "anything", secret).status(*SEARCH) == 200
 
+    @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
     def test_a_wrong_one_tells_nothing(self, guarded: Flask, db: Database) -> None:
         """The same answer for a wrong password, no password, no account, one that is off."""
         with_password(db, "ada")

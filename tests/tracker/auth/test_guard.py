@@ -295,8 +295,12 @@ class TestMaking:
         assert grants.on(db, "experiment", world.mine) == []
 
     def test_an_insert_that_the_guard_would_not_see_is_refused(self, db: Database) -> None:
-        with pytest.raises(RuntimeError, match="add it to the session"), db.writing() as session:
-            session.execute(insert(Experiment).values(name="x"))
+        with pytest.raises(RuntimeError, match="without RETURNING"), db.writing() as session:
+            session.execute(
+                insert(Experiment).values(
+                    name="x", artifact_location="", creation_time=0, last_update_time=0
+                )
+            )
 
 
 class TestSharing:
