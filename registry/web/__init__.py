@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from flask import Flask, request
 from podium.client.version import __version__
+from podium.tracker.auth.caller import caller
+from podium.tracker.auth.gate import csrf
+from podium.tracker.auth.roles import Role
 
 from . import errors, formats, headers
+from .account import account
 from .assets import Assets, assets
 from .experiments import experiments
 from .home import home
 from .models import models
+from .people import people
 from .runs import runs
 from .table import NEWEST_FIRST
 from .webhooks import webhooks
@@ -22,11 +27,25 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         asset=Assets.read().url, version=__version__, newest_first=NEWEST_FIRST
     )
-    app.context_processor(lambda: {"theme": _theme(request.cookies.get("theme", ""))})
-    for blueprint in (home, assets, experiments, runs, models, webhooks):
+    app.jinja_env.globals["csrf"] = csrf
+    app.context_processor(_of_every_page)
+    for blueprint in (
+        *(home, assets, experiments, runs, models, webhooks),
+        *(account, people),
+    ):
         app.register_blueprint(blueprint)
     headers.register(app)
     errors.register(app)
+
+
+def _of_every_page() -> dict[str, object]:
+    """``me`` is who has signed in: nobody on a server that asks nobody."""
+    who = caller()
+    return {
+        "theme": _theme(request.cookies.get("theme", "")),
+        "me": who.name if who.id is not None else "",
+        "is_admin": who.role is Role.ADMIN,
+    }
 
 
 def _theme(chosen: str) -> str:

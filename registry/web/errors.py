@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, make_response, render_template, request
-from podium.client.errors import PodiumError
+from flask import Flask, Response, make_response, redirect, render_template, request
+from podium.client.errors import PodiumError, Unauthenticated
 from podium.tracker import rest
 from werkzeug.exceptions import HTTPException
+
+from .account import login_link
 
 _TITLES = {404: "Not found", 400: "That cannot be done", 503: "Not available now"}
 
@@ -17,8 +19,15 @@ def register(app: Flask) -> None:
 
 def _page_or_json(error: PodiumError) -> Response:
     answer = rest.refuse(error)
+    if isinstance(error, Unauthenticated) and "HX-Request" in request.headers:
+        answer.headers["HX-Refresh"] = "true"  # the whole page, which is then the way to sign in
+        return answer
     if not _wants_page():
         return answer
+    if isinstance(error, Unauthenticated) and request.method == "GET":
+        return make_response(
+            redirect(login_link(request.path, request.query_string.decode("latin-1")))
+        )
     title = _TITLES.get(error.status, "That did not work")
     page = make_response(render_template("error.html", title=title, message=error.message))
     page.status_code = answer.status_code

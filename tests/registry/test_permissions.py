@@ -17,4 +17,7 @@ def test_every_page_declares_that_it_reads(pages: FlaskClient) -> None:
     for path in ("/experiments", "/experiments/<experiment_id>", "/runs/<run_id>"):
         assert found[path] is READ
     public = {path for path, permission in found.items() if permission is PUBLIC}
-    assert public == {"/", "/health", "/ready", "/version", "/metrics", "/static/<name>"}
+    assert public == {
+        *("/", "/health", "/ready", "/version", "/metrics", "/static/<name>"),
+        *("/login", "/welcome"),
+    }

@@ -60,6 +60,7 @@ class Ask:
     args: Mapping[str, Any] = field(default_factory=dict)
     path: Mapping[str, Any] = field(default_factory=dict)
     data: bytes | None = None
+    form: Mapping[str, str] | None = None
     also: tuple[int, ...] = ()
 
 
@@ -202,6 +203,19 @@ ROWS: dict[str, dict[str, Ask]] = {
     "/runs/<run_id>": {"GET": at(EXPERIMENT, run_id=RUN)},
     "/runs/<run_id>/files": {"GET": at(EXPERIMENT, run_id=RUN)},
     "/models": {"GET": of(None)},
+    # Without a page of ours around them, these two are refused to everybody alike.
+    "/login": {"GET": of(None), "POST": Ask(form={}, also=(403,))},
+    "/welcome": {"GET": of(None, also=(404,)), "POST": Ask(form={}, also=(403,))},
+    "/logout": {"POST": Ask(form={})},
+    "/account": {"GET": of(None)},
+    "/account/tokens": {"POST": Ask(form={"name": "x", "scope": "read", "days": "1"})},
+    "/account/tokens/<int:token_id>/revoke": {"POST": Ask(path={"token_id": 1}, form={})},
+    "/account/logins/<int:login_id>/end": {"POST": Ask(path={"login_id": 1}, form={})},
+    "/account/password": {"POST": Ask(form={"password": "a long password"})},
+    "/people": {"GET": of(None), "POST": Ask(form={"name": "new", "role": "viewer"})},
+    "/people/<name>": {"POST": Ask(path={"name": "other"}, form={"role": "viewer"})},
+    "/people/<name>/members": {"POST": Ask(path={"name": "team"}, form={"members": "other"})},
+    "/people/<name>/invite": {"POST": Ask(path={"name": "other"}, form={})},
     "/models/<name>": {"GET": at(None, (404,), name="x")},
 }
 
@@ -313,6 +327,8 @@ class World:
         sent: dict[str, Any] = {"json": dict(asked.args)}
         if method == "GET":
             sent = {"query_string": dict(asked.args)}
+        elif asked.form is not None:
+            sent = {"data": dict(asked.form)}
         elif asked.data is not None:
             sent = {"data": asked.data, "content_type": CONTENT_TYPE}
         answer: TestResponse = app.test_client().open(path, method=method, headers=headers, **sent)

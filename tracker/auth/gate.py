@@ -39,7 +39,7 @@ def register(app: Flask) -> None:
         view = current_app.view_functions.get(request.endpoint or "")
         permission = None if view is None else permission_of(view)
         # Probes of a load balancer go to an address, not to a name.
-        if permission is not PUBLIC:
+        if permission is not PUBLIC or request.method not in _SAFE_METHODS:
             check_host(request, services().config.allowed_hosts)
         check_origin(request)
         if view is None or permission is PUBLIC:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from podium.client.errors import NotFound, Unauthenticated
+from podium.client.errors import BadRequest, NotFound, Unauthenticated
 from sqlalchemy import delete, select
 
 from .. import audit
@@ -102,6 +102,14 @@ def end(db: Database, login_id: int | None = None) -> None:
         if login_id is not None and not ended:
             raise NotFound(f"You have no login {login_id}.")
         audit.record(session, "login.end", f"user:{name}", before={"logins": sorted(ended)})
+
+
+def end_current(db: Database) -> None:
+    """Sign out of this browser."""
+    current = visit().session
+    if current is None:
+        raise BadRequest("You have not signed in, so there is nothing to sign out of.")
+    end(db, current)
 
 
 def csrf_of(secret: str) -> str:

@@ -49,6 +49,12 @@ def is_from_our_page(request: Request) -> bool:
     return request.headers.get("Sec-Fetch-Site") == "same-origin"
 
 
+def require_our_page(request: Request) -> None:
+    """For forms that are sent before there is a login: nobody may sign others in as himself."""
+    if not is_from_our_page(request):
+        raise PermissionDenied("Open the page on this server itself and send the form from there.")
+
+
 def _is_ours(origin: str, request: Request) -> bool:
     """The scheme is left out: behind a proxy that ends TLS, ours is another than the browser's."""
     return origin.partition("://")[2].lower() == request.host.lower()
