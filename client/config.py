@@ -37,6 +37,7 @@ SERVER_SETTINGS = (
     "PODIUM_WEBHOOK_ALLOW",
     "PODIUM_AUTH",
     "PODIUM_PROXIES",
+    "PODIUM_RATE_LIMIT",
 )
 HOW_TO_NAME_A_SERVER = (
     "Set PODIUM_TRACKING_URI, as in http://127.0.0.1:5080, or call client.configure(tracking_uri). "

@@ -30,6 +30,8 @@ SETTINGS: Mapping[str, str] = {
     "PODIUM_WEBHOOK_ALLOW": "Private networks webhooks may reach, as in 10.0.0.0/8,fd00::/8.",
     "PODIUM_AUTH": "required: everybody says who he is. off: this machine only, nobody is asked. "
     "Default off.",
+    "PODIUM_RATE_LIMIT": "Requests a second that one account may make of each server process; ten "
+    "times as many at once. 0: no limit. Default 500.",
     "PODIUM_PROXIES": "How many proxies in front of the server name the caller's address. "
     "Default 0.",
 }
@@ -53,6 +55,7 @@ class Config:
     webhook_allow: tuple[Network, ...] = ()
     auth_required: bool = False
     proxies: int = 0
+    rate_limit: int = 500
 
     def with_overrides(
         self, *, database_url: str | None = None, artifacts: str | None = None
@@ -100,6 +103,7 @@ def from_environment(environ: Mapping[str, str], *, data: Path | None = None) ->
         ),
         auth_required=_one_of(environ, "PODIUM_AUTH", ("OFF", "REQUIRED"), default="OFF")
         == "REQUIRED",
+        rate_limit=_count(environ, "PODIUM_RATE_LIMIT", default=500, limit=1_000_000, least=0),
         proxies=_count(environ, "PODIUM_PROXIES", default=0, limit=16, least=0),
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
 
 from flask import Flask, Request, current_app, g, request
-from podium.client.errors import PermissionDenied, Unauthenticated
+from podium.client.errors import PermissionDenied, TooManyRequests, Unauthenticated
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..services import services
@@ -15,6 +15,7 @@ from .caller import ANONYMOUS, LOCAL, Caller, Visit, begin, end
 from .origin import check_host, check_origin, is_from_our_page
 from .permissions import ADMIN, PUBLIC, SELF, SHARE, Permission, permission_of
 from .roles import Role
+from .throttle import Buckets, Limit
 
 EXTENSION = "podium_authenticator"
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -26,6 +27,10 @@ MAX_FORM = 64 * 1024
 def register(app: Flask) -> None:
     """Check the host, the origin, who asks and whether he may, in this order."""
     config = app.extensions["podium"].config
+    buckets = _Buckets(
+        Buckets(Limit(config.rate_limit, 10 * config.rate_limit)) if config.rate_limit else None,
+        Buckets(Limit(1, 100)),
+    )
     app.extensions[EXTENSION] = Authenticator(app.extensions["podium"].db)
     if config.proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -46,13 +51,40 @@ def register(app: Flask) -> None:
             return
         if permission is None:
             raise PermissionDenied(f"{request.endpoint} declares no permission, so nobody has it.")
-        known = identify() if services().config.auth_required else Known(LOCAL)
+        known = _admit(buckets) if config.auth_required else Known(LOCAL)
         _begin(known, permission)
         _check_scope(known.caller, permission)
 
     @app.teardown_request
     def leave(_error: BaseException | None) -> None:
         end()
+
+
+class _Buckets(NamedTuple):
+    accounts: Buckets | None
+    strangers: Buckets
+
+
+def _admit(buckets: _Buckets) -> Known:
+    """Who asks, unless he asks too often; an address that has only wrong secrets soon does.
+
+    Who has the right one is not slowed down by others at his address: it may be a proxy's.
+    """
+    try:
+        known = identify()
+    except Unauthenticated:
+        wait = buckets.strangers.take(request.remote_addr or "")
+        if wait:
+            raise _too_many("requests with a wrong token or none", wait) from None
+        raise
+    wait = buckets.accounts.take(known.caller.name) if buckets.accounts is not None else 0.0
+    if wait:
+        raise _too_many(f"requests of {known.caller.name}", wait)
+    return known
+
+
+def _too_many(what: str, wait: float) -> TooManyRequests:
+    return TooManyRequests(f"Too many {what}. Try again after a while.", retry_after=wait)
 
 
 def identify() -> Known:
