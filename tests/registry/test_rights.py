@@ -20,9 +20,10 @@ from podium.client.wire import CONTENT_TYPE, Batch, encode
 from podium.registry import aliases, registered, versions
 from podium.registry.app import create_app
 from podium.registry.models import Base as RegistryBase
-from podium.tracker import experiments, runs
+from podium.tracker import experiments, logged_models, runs
 from podium.tracker.artifacts.base import MultipartUpload, SignedDownload, SignedRequest
 from podium.tracker.artifacts.files import FolderStore
+from podium.tracker.artifacts.paths import parse_artifact_uri
 from podium.tracker.auth import accounts, grants, guard, tokens
 from podium.tracker.auth.permissions import (
     ADMIN,
@@ -40,9 +41,11 @@ from podium.tracker.auth.roles import EXPERIMENT, MODEL, Kind, Role
 from podium.tracker.auth.tables import Token
 from podium.tracker.config import Config
 from podium.tracker.db import Database
+from podium.tracker.models import LoggedModel
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-RUN = "a" * 32
+RUN, LOGGED = "a" * 32, "m-" + "b" * 32
 EXP = "1"
 FILE = f"{EXP}/{RUN}/artifacts/model/f.txt"
 SECRET = "sesame"  # in the names of what not everybody may see
@@ -59,6 +62,7 @@ class Ask:
     on: Kind | None = None
     args: Mapping[str, Any] = field(default_factory=dict)
     path: Mapping[str, Any] = field(default_factory=dict)
+    query: Mapping[str, str] | None = None
     data: bytes | None = None
     form: Mapping[str, str] | None = None
     also: tuple[int, ...] = ()
@@ -142,7 +146,40 @@ ROWS: dict[str, dict[str, Ask]] = {
     },
     f"{PROXY}/mpu/abort/<path:folder>": {"POST": Ask(EXPERIMENT, FORM, {"folder": PLACE})},
     f"{PROXY}/presigned/<path:path>": {"GET": at(EXPERIMENT, path=FILE)},
-    f"{MLFLOW}/logged-models/search": {"POST": of(EXPERIMENT, experiment_ids=[EXP])},
+    f"{MLFLOW}/experiments/search-datasets": {"POST": of(None, experiment_ids=[EXP])},
+    f"{MLFLOW}/runs/log-inputs": {"POST": on_run(models=[{"model_id": LOGGED}])},
+    f"{MLFLOW}/runs/outputs": {"POST": on_run(models=[{"model_id": LOGGED, "step": 1}])},
+    f"{MLFLOW}/runs/log-model": {
+        "POST": on_run(
+            model_json='{"artifact_path":"a","flavors":{},"utc_time_created":"x","run_id":"x"}'
+        )
+    },
+    f"{MLFLOW}/metrics/get-history-bulk": {"GET": of(EXPERIMENT, run_id=[RUN], metric_key="loss")},
+    f"{MLFLOW}/upload-artifact": {
+        "POST": Ask(EXPERIMENT, query={"run_uuid": RUN, "path": "new.txt"}, data=b"x")
+    },
+    f"{MLFLOW}/logged-models": {"POST": of(EXPERIMENT, experiment_id=EXP)},
+    f"{MLFLOW}/logged-models/<model_id>": {
+        "GET": at(EXPERIMENT, model_id=LOGGED),
+        "PATCH": Ask(EXPERIMENT, {"status": "LOGGED_MODEL_READY"}, {"model_id": LOGGED}),
+        "DELETE": at(EXPERIMENT, model_id=LOGGED),
+    },
+    f"{MLFLOW}/logged-models/<model_id>/params": {"POST": at(EXPERIMENT, model_id=LOGGED)},
+    f"{MLFLOW}/logged-models/<model_id>/tags": {"PATCH": at(EXPERIMENT, model_id=LOGGED)},
+    f"{MLFLOW}/logged-models/<model_id>/tags/<path:key>": {
+        "DELETE": at(EXPERIMENT, model_id=LOGGED, key="t")
+    },
+    f"{MLFLOW}/logged-models/<model_id>/artifacts/directories": {
+        "GET": at(EXPERIMENT, model_id=LOGGED)
+    },
+    f"{MLFLOW}/logged-models/<model_id>/artifacts/files": {
+        "GET": Ask(EXPERIMENT, {"artifact_file_path": "f.txt"}, {"model_id": LOGGED})
+    },
+    "/api/3.0/mlflow/workspaces": {"GET": of(None, also=(501,)), "POST": of(None, also=(501,))},
+    "/api/3.0/mlflow/workspaces/<name>": {
+        method: at(None, (501,), name="x") for method in ("GET", "PATCH", "DELETE")
+    },
+    f"{MLFLOW}/logged-models/search": {"POST": of(None, experiment_ids=[EXP])},
     "/get-artifact": {"GET": on_run(path="model/f.txt")},
     "/api/v1/runs/<run_id>/points": {
         "POST": Ask(
@@ -260,12 +297,15 @@ class World:
         self.folder = folder
         self.tokens: dict[str, str] = {}
         shutil.copyfile(template, folder / "podium.db")
-        db = Database(f"sqlite:///{folder / 'podium.db'}", pool_size=1)
-        self._fill(db)
-        db.close()
+        with db_of(folder) as db:
+            self._fill(db)
         store = folder / "artifacts" / PLACE / "model"
         store.mkdir(parents=True)
         (store / "f.txt").write_text("x")
+        with db_of(folder) as db:
+            place = parse_artifact_uri(logged_models.get_model(db, LOGGED).artifact_uri)
+        (folder / "artifacts" / place.key).mkdir(parents=True)
+        (folder / "artifacts" / place.key / "f.txt").write_text("x")
 
     def _fill(self, db: Database) -> None:
         made = experiments.create_experiment(db, name=SECRET, tags={"t": "1"})
@@ -274,6 +314,9 @@ class World:
         runs.create_run(db, experiment_id=EXP, run_id=RUN, run_name=SECRET, tags={"t": "1"})
         runs.log_batch(db, RUN, metrics=[Metric("loss", 1.0, 1, 0)])
         experiments.delete_experiment(db, "2")
+        logged_models.create_model(db, experiment_id=EXP, name=SECRET, tags={"t": "1"})
+        with db.writing() as session:
+            session.scalars(select(LoggedModel)).one().model_id = LOGGED
         registered.create_model(db, name=SECRET)
         versions.create_version(db, name=SECRET, source=f"runs:/{RUN}/model")
         aliases.set_alias(db, SECRET, "best", "1")
@@ -330,10 +373,17 @@ class World:
         elif asked.form is not None:
             sent = {"data": dict(asked.form)}
         elif asked.data is not None:
-            sent = {"data": asked.data, "content_type": CONTENT_TYPE}
+            sent = {"data": asked.data, "content_type": CONTENT_TYPE, "query_string": asked.query}
         answer: TestResponse = app.test_client().open(path, method=method, headers=headers, **sent)
         with answer:
             return answer.status_code, answer.get_data(as_text=True)
+
+
+@contextmanager
+def db_of(folder: Path) -> Iterator[Database]:
+    db = Database(f"sqlite:///{folder / 'podium.db'}", pool_size=1)
+    yield db
+    db.close()
 
 
 def routes(app: Flask) -> dict[tuple[str, str], Permission | None]:

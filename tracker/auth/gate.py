@@ -22,6 +22,7 @@ _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 _FORMS = frozenset(("application/x-www-form-urlencoded", "multipart/form-data"))
 CSRF_FIELD = "csrf"
 MAX_FORM = 64 * 1024
+MAX_ADDRESS = 64  # a proxy that is trusted by mistake says whatever it was told
 
 
 def register(app: Flask) -> None:
@@ -120,7 +121,8 @@ def csrf() -> str:
 
 def _begin(known: Known, permission: Permission | None) -> None:
     g.known = known
-    begin(Visit(known.caller, request.remote_addr, g.get("request_id"), permission, known.login))
+    address = (request.remote_addr or "")[:MAX_ADDRESS] or None
+    begin(Visit(known.caller, address, g.get("request_id"), permission, known.login))
 
 
 def _check_form(known: Known) -> None:

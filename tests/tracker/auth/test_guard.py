@@ -414,7 +414,12 @@ class TestFiles:
 class TestNothingIsForgotten:
     # Their rows are found by the number of a run, and only a run that was found has one.
     OF_RUNS = frozenset(
-        "params tags metric_summaries metric_batches metric_blocks metric_writers".split()  # noqa: SIM905
+        "params tags metric_summaries metric_batches metric_blocks metric_writers "  # noqa: SIM905
+        "dataset_inputs dataset_input_tags run_models".split()
+    )
+    # Likewise.
+    OF_LOGGED_MODELS = frozenset(
+        "logged_model_params logged_model_tags logged_model_metrics".split()  # noqa: SIM905
     )
     # For admins, for the gate, and for whoever they are about.
     OF_NOBODY = frozenset(
@@ -425,7 +430,7 @@ class TestNothingIsForgotten:
         found = {owner.__table__.name for below in guard._guarded().values() for owner, _ in below}
         assert found >= {"experiments", "experiment_tags", "runs"}
         assert {table.name for table in Base.metadata.sorted_tables} - found == (
-            self.OF_RUNS | self.OF_NOBODY
+            self.OF_RUNS | self.OF_LOGGED_MODELS | self.OF_NOBODY
         )
 
     def test_no_service_goes_round_the_classes(self) -> None:
