@@ -13,7 +13,7 @@ from .artifacts.base import ArtifactStore, DirectTransfer
 from .artifacts.paths import LOCATION, ArtifactPath, parse_artifact_uri
 from .auth.caller import caller, visit
 from .auth.permissions import READ
-from .auth.roles import Role
+from .auth.roles import EXPERIMENT
 from .db import Database
 from .models import Experiment
 from .runs.read import find_run
@@ -69,7 +69,7 @@ def check_place(db: Database, path: ArtifactPath) -> ArtifactPath:
 
     Experiments may be inside each other's folders: every one that the place is in must allow it.
     """
-    if caller().role is Role.ADMIN:
+    if caller().role >= EXPERIMENT.role_for(visit().permission):
         return path
     segments = path.key.split("/") if path.key else []
     around = [LOCATION + "/".join(segments[:length]) for length in range(len(segments) + 1)]

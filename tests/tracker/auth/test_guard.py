@@ -389,6 +389,15 @@ class TestFiles:
     def test_nothing_around_it(self, people: tuple[As, As, str], path: str) -> None:
         assert self.ask(people[0], "GET", path) in (400, 404)
 
+    def test_who_has_a_role_on_everything_has_it_outside_of_experiments(
+        self, guarded: Flask
+    ) -> None:
+        viewer, editor = someone(guarded, "v", Role.VIEWER), someone(guarded, "e", Role.EDITOR)
+        assert self.ask(viewer, "PUT", "/elsewhere/f.txt") == 404
+        assert self.ask(editor, "PUT", "/elsewhere/f.txt") == 200
+        assert self.ask(viewer, "GET", "/elsewhere/f.txt") == 200
+        assert self.ask(viewer, "GET", "?path=") == 200
+
     def test_a_viewer_reads_and_does_not_write(
         self, people: tuple[As, As, str], db: Database
     ) -> None:
