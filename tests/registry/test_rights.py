@@ -253,7 +253,9 @@ ROWS: dict[str, dict[str, Ask]] = {
     "/people/<name>": {"POST": Ask(path={"name": "other"}, form={"role": "viewer"})},
     "/people/<name>/members": {"POST": Ask(path={"name": "team"}, form={"members": "other"})},
     "/people/<name>/invite": {"POST": Ask(path={"name": "other"}, form={})},
-    "/models/<name>": {"GET": at(None, (404,), name="x")},
+    "/models/<name>": {"GET": at(MODEL, name=SECRET)},
+    "/models/<name>/versions/<version>": {"GET": at(MODEL, name=SECRET, version="1")},
+    "/models/<name>/versions/<version>/files": {"GET": at(MODEL, name=SECRET, version="1")},
 }
 
 # Names of people, and what each was given on the experiment and the model.
@@ -459,7 +461,7 @@ def test_each_caller_is_answered_as_the_permission_says(
 
 def _echo(asked: Ask) -> str:
     """A refusal may repeat the name that was asked for."""
-    return SECRET if SECRET in asked.args.values() else "\0"
+    return SECRET if SECRET in (*asked.args.values(), *asked.path.values()) else "\0"
 
 
 def test_what_each_role_may_do() -> None:
@@ -501,6 +503,8 @@ class TestModels:
             assert world.ask(app, "GET", place, "other")[0] == 404
             grants.give(db, "model", SECRET, principal="other", role=Role.VIEWER)
             assert world.ask(app, "GET", place, "other") == (200, "x")
+            for page in ("", "/versions/<version>", "/versions/<version>/files"):
+                assert world.ask(app, "GET", f"/models/<name>{page}", "other")[0] == 200
             for method in ("PUT", "DELETE"):
                 assert world.ask(app, method, place, "other")[0] == 404
             assert world.ask(app, "GET", f"{PROXY}/artifacts", "other")[0] == 404
