@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -334,3 +335,12 @@ def test_addresses_come_from_the_proxy_that_is_trusted(app: Flask, db: Database)
     client.environ_base["HTTP_X_FORWARDED_FOR"] = "6.6.6.6, 192.0.2.7"
     sign_in(client, "ada")
     assert audit.search(db, action="login.begin").items[0]["address"] == "192.0.2.7"
+
+
+def test_every_form_that_changes_something_brings_its_secret_along() -> None:
+    """But for those that are sent before there is a login."""
+    folder = Path(__file__).parents[2] / "registry" / "web" / "templates"
+    for template in folder.glob("*.html"):
+        forms = re.findall(r'<form [^>]*method="post".*?</form>', template.read_text(), re.S)
+        if template.name not in ("login.html", "welcome.html"):
+            assert all('name="csrf" value="{{ csrf() }}"' in form for form in forms), template
