@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from podium.tracker.audit.table import AuditRow
+from podium.tracker.auth.tables import Grant, Invitation, Login, Membership, Principal, Token
 from podium.tracker.models import (
     Dataset,
     DatasetInput,
@@ -174,6 +175,13 @@ TABLES = (
     TableOf(ModelVersion, key=("id",)),
     TableOf(VersionTag, key=("version", "key")),
     TableOf(Alias, key=("model", "alias")),
+    TableOf(
+        Principal,
+        key=("id",),
+        omit={"password": "a secret; whoever had one asks for a link and chooses another"},
+    ),
+    TableOf(Membership, key=("member", "in_group")),
+    TableOf(Grant, key=("principal", "kind", "object")),
     TableOf(AuditRow, key=("id",)),
 )
 
@@ -184,6 +192,9 @@ LEFT_BEHIND: Mapping[Model, str] = {
     MetricSummary: "follows from the points",
     MetricBatch: "its points are in points/, its number in metric_writers",
     MetricBlock: "its points are in points/",
+    Token: "a secret of the original",
+    Login: "a secret of the original",
+    Invitation: "a secret of the original",
     Webhook: "a copy must not send what the original sends, and secrets stay where their key is",
     OutboxEvent: "the original sends it",
     Delivery: "the original's log",
