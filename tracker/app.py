@@ -12,6 +12,7 @@ from .auth import gate
 from .auth import views as auth_views
 from .config import Config
 from .db import Database
+from .openapi import openapi
 from .operations import operations
 from .services import EXTENSION, Services
 from .telemetry import observe_requests
@@ -33,6 +34,7 @@ def create_app(
     rest.register(app)
     gate.register(app)
     app.register_blueprint(operations)
+    app.register_blueprint(openapi)
     mlflow.register(app)
     points.register(app)
     app.register_blueprint(audit_views.routes)

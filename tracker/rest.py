@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import orjson
 import structlog
 from flask import Flask, Response, current_app, g, jsonify, request
+from flask.json.provider import DefaultJSONProvider
 from marshmallow import ValidationError
 from podium.client import errors
 from podium.client.errors import BadRequest, PodiumError, TooLarge
@@ -20,10 +23,26 @@ MAX_JSON = 16 * 1024 * 1024
 _JSON = "application/json"
 
 log = structlog.get_logger("podium")
+Answer = TypeVar("Answer")
+Path = ParamSpec("Path")  # what the rule of a route holds
+
+
+class Json(DefaultJSONProvider):
+    """Answers are written by orjson, in a tenth of the time."""
+
+    sort_keys = False
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        found = self._prepare_response_obj(args, kwargs)
+        try:
+            body: bytes | str = orjson.dumps(found)
+        except TypeError:  # an integer of more than 64 bits, or a lone surrogate that came with it
+            body = self.dumps(found)
+        return Response(body, mimetype=self.mimetype)
 
 
 def register(app: Flask) -> None:
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    app.json = Json(app)
     app.register_error_handler(PodiumError, refuse)
     app.register_error_handler(HTTPException, refuse_http)
     app.register_error_handler(Exception, _fail)
@@ -54,6 +73,29 @@ def _load(reader: Schema, asked: Any) -> dict[str, Any]:
         raise BadRequest(refusal(error)) from None
     assert isinstance(found, dict)  # noqa: S101  (a schema of many would be a list)
     return found
+
+
+def takes(
+    schema: type[Schema],
+) -> Callable[[Callable[Concatenate[dict[str, Any], Path], Answer]], Callable[Path, Answer]]:
+    """Declare what a view reads, beside its route: it is called with the checked arguments."""
+
+    def declare(
+        view: Callable[Concatenate[dict[str, Any], Path], Answer],
+    ) -> Callable[Path, Answer]:
+        @functools.wraps(view)
+        def read(*args: Path.args, **kwargs: Path.kwargs) -> Answer:
+            return view(arguments(schema), *args, **kwargs)
+
+        read.takes = schema  # type: ignore[attr-defined]
+        return read
+
+    return declare
+
+
+def schema_of(view: Callable[..., Any]) -> type[Schema] | None:
+    """What a view has declared that it reads."""
+    return getattr(view, "takes", None)
 
 
 def json_body() -> Any:

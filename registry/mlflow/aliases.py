@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 from podium.tracker.auth.permissions import READ, REGISTER, allow
 from podium.tracker.mlflow.render import Json
-from podium.tracker.rest import arguments
+from podium.tracker.rest import takes
 from podium.tracker.schema import Schema, Text
 from podium.tracker.services import services
 
@@ -26,20 +26,23 @@ class Set(ByAlias):
 
 @routes.post("")
 @allow(REGISTER)
-def set_alias() -> Json:
-    aliases.set_alias(services().db, **arguments(Set))
+@takes(Set)
+def set_alias(asked: Json) -> Json:
+    aliases.set_alias(services().db, **asked)
     return {}
 
 
 @routes.get("")
 @allow(READ)
-def get_by_alias() -> Json:
-    found = aliases.get_version_by_alias(services().db, **arguments(ByAlias))
+@takes(ByAlias)
+def get_by_alias(asked: Json) -> Json:
+    found = aliases.get_version_by_alias(services().db, **asked)
     return {"model_version": render.model_version(found)}
 
 
 @routes.delete("")
 @allow(REGISTER)
-def delete_alias() -> Json:
-    aliases.delete_alias(services().db, **arguments(ByAlias))
+@takes(ByAlias)
+def delete_alias(asked: Json) -> Json:
+    aliases.delete_alias(services().db, **asked)
     return {}

@@ -7,7 +7,7 @@ from podium.tracker.auth.caller import caller
 from podium.tracker.auth.permissions import READ, REGISTER, allow
 from podium.tracker.download import send
 from podium.tracker.mlflow.render import Json, page
-from podium.tracker.rest import arguments
+from podium.tracker.rest import takes
 from podium.tracker.schema import Flag, Int64, Items, Object, Schema, Text
 from podium.tracker.services import services
 
@@ -68,8 +68,8 @@ class File(ByVersion):
 
 @routes.post("/create")
 @allow(REGISTER)
-def create() -> Json:
-    asked = arguments(Create)
+@takes(Create)
+def create(asked: Json) -> Json:
     tags = [(pair["key"], pair["value"]) for pair in asked.pop("tags")]
     made = versions.create_version(services().db, tags=tags, user_id=caller().name, **asked)
     return {"model_version": render.model_version(made)}
@@ -77,22 +77,24 @@ def create() -> Json:
 
 @routes.get("/get")
 @allow(READ)
-def get() -> Json:
-    found = versions.get_version(services().db, **arguments(ByVersion))
+@takes(ByVersion)
+def get(asked: Json) -> Json:
+    found = versions.get_version(services().db, **asked)
     return {"model_version": render.model_version(found)}
 
 
 @routes.patch("/update")
 @allow(REGISTER)
-def update() -> Json:
-    found = versions.update_version(services().db, **arguments(Update))
+@takes(Update)
+def update(asked: Json) -> Json:
+    found = versions.update_version(services().db, **asked)
     return {"model_version": render.model_version(found)}
 
 
 @routes.post("/transition-stage")
 @allow(REGISTER)
-def transition_stage() -> Json:
-    asked = arguments(Transition)
+@takes(Transition)
+def transition_stage(asked: Json) -> Json:
     archive_existing = asked.pop("archive_existing_versions")
     found = versions.transition_version(services().db, archive_existing=archive_existing, **asked)
     return {"model_version": render.model_version(found)}
@@ -100,21 +102,23 @@ def transition_stage() -> Json:
 
 @routes.delete("/delete")
 @allow(REGISTER)
-def delete() -> Json:
-    versions.delete_version(services().db, **arguments(ByVersion))
+@takes(ByVersion)
+def delete(asked: Json) -> Json:
+    versions.delete_version(services().db, **asked)
     return {}
 
 
 @routes.get("/get-download-uri")
 @allow(READ)
-def get_download_uri() -> Json:
-    return {"artifact_uri": versions.download_uri(services().db, **arguments(ByVersion))}
+@takes(ByVersion)
+def get_download_uri(asked: Json) -> Json:
+    return {"artifact_uri": versions.download_uri(services().db, **asked)}
 
 
 @routes.get("/search")
 @allow(READ)
-def search() -> Json:
-    asked = arguments(Search)
+@takes(Search)
+def search(asked: Json) -> Json:
     found = versions.search_versions(
         services().db, page_token=asked.pop("page_token") or None, **asked
     )
@@ -124,19 +128,22 @@ def search() -> Json:
 
 @routes.post("/set-tag")
 @allow(REGISTER)
-def set_tag() -> Json:
-    versions.set_version_tag(services().db, **arguments(SetTag))
+@takes(SetTag)
+def set_tag(asked: Json) -> Json:
+    versions.set_version_tag(services().db, **asked)
     return {}
 
 
 @routes.delete("/delete-tag")
 @allow(REGISTER)
-def delete_tag() -> Json:
-    versions.delete_version_tag(services().db, **arguments(DeleteTag))
+@takes(DeleteTag)
+def delete_tag(asked: Json) -> Json:
+    versions.delete_version_tag(services().db, **asked)
     return {}
 
 
 @plain.get("/get-artifact")
 @allow(READ)
-def get_artifact() -> Response:
-    return send(services().store, version_files.file_of(services().db, **arguments(File)))
+@takes(File)
+def get_artifact(asked: Json) -> Response:
+    return send(services().store, version_files.file_of(services().db, **asked))

@@ -6,7 +6,7 @@ from flask import Blueprint
 from podium.tracker.auth.caller import caller
 from podium.tracker.auth.permissions import READ, REGISTER, allow
 from podium.tracker.mlflow.render import Json, page
-from podium.tracker.rest import arguments
+from podium.tracker.rest import takes
 from podium.tracker.schema import Int64, Items, Object, Schema, Text
 from podium.tracker.services import services
 
@@ -59,8 +59,8 @@ class DeleteTag(ByName):
 
 @routes.post("/create")
 @allow(REGISTER)
-def create() -> Json:
-    asked = arguments(Create)
+@takes(Create)
+def create(asked: Json) -> Json:
     tags = [(pair["key"], pair["value"]) for pair in asked.pop("tags")]
     made = registered.create_model(services().db, tags=tags, user_id=caller().name, **asked)
     return {"registered_model": render.registered_model(made)}
@@ -68,36 +68,40 @@ def create() -> Json:
 
 @routes.get("/get")
 @allow(READ)
-def get() -> Json:
-    found = registered.get_model(services().db, **arguments(ByName))
+@takes(ByName)
+def get(asked: Json) -> Json:
+    found = registered.get_model(services().db, **asked)
     return {"registered_model": render.registered_model(found)}
 
 
 @routes.post("/rename")
 @allow(REGISTER)
-def rename() -> Json:
-    found = registered.rename_model(services().db, **arguments(Rename))
+@takes(Rename)
+def rename(asked: Json) -> Json:
+    found = registered.rename_model(services().db, **asked)
     return {"registered_model": render.registered_model(found)}
 
 
 @routes.patch("/update")
 @allow(REGISTER)
-def update() -> Json:
-    found = registered.update_model(services().db, **arguments(Update))
+@takes(Update)
+def update(asked: Json) -> Json:
+    found = registered.update_model(services().db, **asked)
     return {"registered_model": render.registered_model(found)}
 
 
 @routes.delete("/delete")
 @allow(REGISTER)
-def delete() -> Json:
-    registered.delete_model(services().db, **arguments(ByName))
+@takes(ByName)
+def delete(asked: Json) -> Json:
+    registered.delete_model(services().db, **asked)
     return {}
 
 
 @routes.get("/search")
 @allow(READ)
-def search() -> Json:
-    asked = arguments(Search)
+@takes(Search)
+def search(asked: Json) -> Json:
     found = registered.search_models(
         services().db, page_token=asked.pop("page_token") or None, **asked
     )
@@ -107,20 +111,23 @@ def search() -> Json:
 
 @routes.route("/get-latest-versions", methods=["GET", "POST"])
 @allow(READ)
-def get_latest_versions() -> Json:
-    found = versions.latest_versions(services().db, **arguments(Latest))
+@takes(Latest)
+def get_latest_versions(asked: Json) -> Json:
+    found = versions.latest_versions(services().db, **asked)
     return page("model_versions", [render.model_version(each) for each in found], None)
 
 
 @routes.post("/set-tag")
 @allow(REGISTER)
-def set_tag() -> Json:
-    registered.set_model_tag(services().db, **arguments(SetTag))
+@takes(SetTag)
+def set_tag(asked: Json) -> Json:
+    registered.set_model_tag(services().db, **asked)
     return {}
 
 
 @routes.delete("/delete-tag")
 @allow(REGISTER)
-def delete_tag() -> Json:
-    registered.delete_model_tag(services().db, **arguments(DeleteTag))
+@takes(DeleteTag)
+def delete_tag(asked: Json) -> Json:
+    registered.delete_model_tag(services().db, **asked)
     return {}

@@ -10,7 +10,7 @@ from podium.client.errors import BadRequest, NotFound
 from podium.client.rules import shown
 from podium.tracker.auth.permissions import ADMIN, allow
 from podium.tracker.mlflow.render import Json
-from podium.tracker.rest import arguments
+from podium.tracker.rest import takes
 from podium.tracker.schema import Choice, Int64, Items, Object, Schema, Text
 from podium.tracker.services import services
 
@@ -75,8 +75,8 @@ class Test(Schema):
 
 @routes.post("")
 @allow(ADMIN)
-def create() -> Json:
-    asked = arguments(Create)
+@takes(Create)
+def create(asked: Json) -> Json:
     made = hooks.create_webhook(
         services().db,
         keyring(),
@@ -90,8 +90,8 @@ def create() -> Json:
 
 @routes.get("")
 @allow(ADMIN)
-def listing() -> Json:
-    asked = arguments(Listing)
+@takes(Listing)
+def listing(asked: Json) -> Json:
     page = hooks.list_webhooks(
         services().db,
         max_results=asked["max_results"] or 100,
@@ -110,8 +110,8 @@ def get(webhook_id: str) -> Json:
 
 @routes.patch("/<webhook_id>")
 @allow(ADMIN)
-def update(webhook_id: str) -> Json:
-    asked = arguments(Update)
+@takes(Update)
+def update(asked: Json, webhook_id: str) -> Json:
     _find(webhook_id)
     changed = hooks.update_webhook(
         services().db,
@@ -134,8 +134,9 @@ def delete(webhook_id: str) -> Json:
 
 @routes.post("/<webhook_id>/test")
 @allow(ADMIN)
-def test(webhook_id: str) -> Json:
-    asked = arguments(Test)["event"]
+@takes(Test)
+def test(asked: Json, webhook_id: str) -> Json:
+    asked = asked["event"]
     _find(webhook_id)
     answer = try_out(
         services().db,

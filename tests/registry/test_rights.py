@@ -191,6 +191,7 @@ ROWS: dict[str, dict[str, Ask]] = {
     "/api/v1/runs/<run_id>/heartbeat": {"POST": Ask(EXPERIMENT, {"interval": 9}, {"run_id": RUN})},
     "/api/v1/charts": {"POST": of(None, series=[{"run_id": RUN, "key": "loss"}])},
     "/api/v1/audit": {"GET": of(None)},
+    "/api/v1/mlflow/openapi.json": {"GET": of(None)},
     "/api/v1/me": {"GET": of(None)},
     "/api/v1/users": {"GET": of(None), "POST": of(None, name="new")},
     "/api/v1/users/<name>": {"PATCH": Ask(None, {"email": "x"}, {"name": "other"})},

@@ -13,7 +13,7 @@ from ..artifacts.paths import ArtifactPath
 from ..auth.permissions import LOG, READ, allow
 from ..download import send
 from ..logged_models import files as model_files
-from ..rest import arguments, body_bytes, query
+from ..rest import body_bytes, query, takes
 from ..schema import Int64, Schema, Text
 from ..services import services
 from . import render
@@ -56,8 +56,8 @@ class Download(Presigned):
 
 @routes.get("/list")
 @allow(READ)
-def list_artifacts() -> Json:
-    asked = arguments(Folder)
+@takes(Folder)
+def list_artifacts(asked: Json) -> Json:
     db = services().db
     found = run_files.list_files(db, services().store, asked["run_id"], asked["path"])
     uri = run_files.uri_of(db, asked["run_id"])
@@ -66,9 +66,9 @@ def list_artifacts() -> Json:
 
 @routes.post("/presigned-upload-url")
 @allow(LOG)
-def presigned_upload_url() -> Json:
+@takes(Upload)
+def presigned_upload_url(asked: Json) -> Json:
     """One PUT of exactly these bytes, straight to S3."""
-    asked = arguments(Upload)
     if asked["content_length"] < 0:
         raise BadRequest("'content_length' must be the file's size in bytes, zero or more.")
     signed = run_files.direct(services().store).presign_put(
@@ -81,8 +81,8 @@ def presigned_upload_url() -> Json:
 
 @routes.post("/presigned-download-url")
 @allow(READ)
-def presigned_download_url() -> Json:
-    asked = arguments(Download)
+@takes(Download)
+def presigned_download_url(asked: Json) -> Json:
     if asked["expiration"] < 1:
         raise BadRequest("'expiration' must be a number of seconds, one or more.")
     signed = run_files.direct(services().store).presign_get(
@@ -94,8 +94,8 @@ def presigned_download_url() -> Json:
 
 @plain.get("/get-artifact")
 @allow(READ)
-def get_artifact() -> Response:
-    asked = arguments(File)
+@takes(File)
+def get_artifact(asked: Json) -> Response:
     path = run_files.file_of(services().db, asked["run_id"], asked["path"])
     return send(services().store, path)
 

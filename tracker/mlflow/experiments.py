@@ -7,7 +7,7 @@ from podium.client.entities import ViewType
 
 from .. import datasets, experiments
 from ..auth.permissions import LOG, READ, allow
-from ..rest import arguments
+from ..rest import takes
 from ..schema import Choice, Int64, Items, Object, Schema, Text
 from ..services import services
 from . import render
@@ -61,8 +61,8 @@ class OfExperiments(Schema):
 
 @routes.post("/create")
 @allow(LOG)
-def create() -> Json:
-    asked = arguments(Create)
+@takes(Create)
+def create(asked: Json) -> Json:
     tags = {pair["key"]: pair["value"] for pair in asked.pop("tags")}
     made = experiments.create_experiment(services().db, tags=tags, **asked)
     return {"experiment_id": made.experiment_id}
@@ -70,15 +70,17 @@ def create() -> Json:
 
 @routes.get("/get")
 @allow(READ)
-def get() -> Json:
-    found = experiments.get_experiment(services().db, **arguments(ById))
+@takes(ById)
+def get(asked: Json) -> Json:
+    found = experiments.get_experiment(services().db, **asked)
     return {"experiment": render.experiment(found)}
 
 
 @routes.get("/get-by-name")
 @allow(READ)
-def get_by_name() -> Json:
-    name = arguments(ByName)["experiment_name"]
+@takes(ByName)
+def get_by_name(asked: Json) -> Json:
+    name = asked["experiment_name"]
     return {
         "experiment": render.experiment(experiments.get_experiment_by_name(services().db, name))
     }
@@ -86,29 +88,32 @@ def get_by_name() -> Json:
 
 @routes.post("/update")
 @allow(LOG)
-def update() -> Json:
-    experiments.rename_experiment(services().db, **arguments(Update))
+@takes(Update)
+def update(asked: Json) -> Json:
+    experiments.rename_experiment(services().db, **asked)
     return {}
 
 
 @routes.post("/delete")
 @allow(LOG)
-def delete() -> Json:
-    experiments.delete_experiment(services().db, **arguments(ById))
+@takes(ById)
+def delete(asked: Json) -> Json:
+    experiments.delete_experiment(services().db, **asked)
     return {}
 
 
 @routes.post("/restore")
 @allow(LOG)
-def restore() -> Json:
-    experiments.restore_experiment(services().db, **arguments(ById))
+@takes(ById)
+def restore(asked: Json) -> Json:
+    experiments.restore_experiment(services().db, **asked)
     return {}
 
 
 @routes.route("/search", methods=["GET", "POST"])
 @allow(READ)
-def search() -> Json:
-    asked = arguments(Search)
+@takes(Search)
+def search(asked: Json) -> Json:
     page = experiments.search_experiments(
         services().db,
         view=asked.pop("view_type"),
@@ -121,20 +126,23 @@ def search() -> Json:
 
 @routes.post("/search-datasets")
 @allow(READ)
-def search_datasets() -> Json:
-    found = datasets.search_datasets(services().db, **arguments(OfExperiments))
+@takes(OfExperiments)
+def search_datasets(asked: Json) -> Json:
+    found = datasets.search_datasets(services().db, **asked)
     return render.page("dataset_summaries", [render.dataset_summary(each) for each in found], None)
 
 
 @routes.post("/set-experiment-tag")
 @allow(LOG)
-def set_experiment_tag() -> Json:
-    experiments.set_experiment_tag(services().db, **arguments(SetTag))
+@takes(SetTag)
+def set_experiment_tag(asked: Json) -> Json:
+    experiments.set_experiment_tag(services().db, **asked)
     return {}
 
 
 @routes.post("/delete-experiment-tag")
 @allow(LOG)
-def delete_experiment_tag() -> Json:
-    experiments.delete_experiment_tag(services().db, **arguments(DeleteTag))
+@takes(DeleteTag)
+def delete_experiment_tag(asked: Json) -> Json:
+    experiments.delete_experiment_tag(services().db, **asked)
     return {}

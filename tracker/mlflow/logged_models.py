@@ -13,7 +13,7 @@ from .. import run_files
 from ..auth.permissions import LOG, READ, allow
 from ..download import send
 from ..logged_models import files
-from ..rest import arguments
+from ..rest import takes
 from ..schema import Choice, Flag, Int64, Items, Object, Schema, Text
 from ..services import services
 from . import render
@@ -88,8 +88,8 @@ class File(Schema):
 
 @routes.post("")
 @allow(LOG)
-def create() -> Json:
-    asked = arguments(Create)
+@takes(Create)
+def create(asked: Json) -> Json:
     made = models.create_model(
         services().db,
         params=render.tuples(asked.pop("params")),
@@ -101,8 +101,9 @@ def create() -> Json:
 
 @routes.get("/<model_id>")
 @allow(READ)
-def get(model_id: str) -> Json:
-    deleted = arguments(Get)["allow_deleted"]
+@takes(Get)
+def get(asked: Json, model_id: str) -> Json:
+    deleted = asked["allow_deleted"]
     return {
         "model": render.logged_model(models.get_model(services().db, model_id, deleted=deleted))
     }
@@ -110,8 +111,8 @@ def get(model_id: str) -> Json:
 
 @routes.patch("/<model_id>")
 @allow(LOG)
-def finalize(model_id: str) -> Json:
-    asked = arguments(Finalize)
+@takes(Finalize)
+def finalize(asked: Json, model_id: str) -> Json:
     if asked["model_id"] not in (None, model_id):
         raise BadRequest("'model_id' is another one than in the path: leave it out.")
     status = ModelStatus[asked["status"].name]
@@ -127,15 +128,17 @@ def delete(model_id: str) -> Json:
 
 @routes.post("/<model_id>/params")
 @allow(LOG)
-def log_params(model_id: str) -> Json:
-    models.log_params(services().db, model_id, render.tuples(arguments(Params)["params"]))
+@takes(Params)
+def log_params(asked: Json, model_id: str) -> Json:
+    models.log_params(services().db, model_id, render.tuples(asked["params"]))
     return {}
 
 
 @routes.patch("/<model_id>/tags")
 @allow(LOG)
-def set_tags(model_id: str) -> Json:
-    models.set_tags(services().db, model_id, dict(render.tuples(arguments(Tags)["tags"])))
+@takes(Tags)
+def set_tags(asked: Json, model_id: str) -> Json:
+    models.set_tags(services().db, model_id, dict(render.tuples(asked["tags"])))
     return {}
 
 
@@ -148,8 +151,8 @@ def delete_tag(model_id: str, key: str) -> Json:
 
 @routes.post("/search")
 @allow(READ)
-def search() -> Json:
-    asked = arguments(Search)
+@takes(Search)
+def search(asked: Json) -> Json:
     page = models.search_models(
         services().db,
         datasets=[_dataset(each) for each in asked.pop("datasets")],
@@ -164,8 +167,9 @@ def search() -> Json:
 
 @routes.get("/<model_id>/artifacts/directories")
 @allow(READ)
-def list_artifacts(model_id: str) -> Json:
-    folder = arguments(Folder)["artifact_directory_path"]
+@takes(Folder)
+def list_artifacts(asked: Json, model_id: str) -> Json:
+    folder = asked["artifact_directory_path"]
     db, store = services().db, services().store
     found = run_files.list_below(store, files.root_of(db, model_id), folder)
     uri = files.uri_of(db, model_id)
@@ -174,8 +178,9 @@ def list_artifacts(model_id: str) -> Json:
 
 @routes.get("/<model_id>/artifacts/files")
 @allow(READ)
-def get_artifact(model_id: str) -> Response:
-    path = arguments(File)["artifact_file_path"]
+@takes(File)
+def get_artifact(asked: Json, model_id: str) -> Response:
+    path = asked["artifact_file_path"]
     return send(services().store, files.file_of(services().db, model_id, path))
 
 

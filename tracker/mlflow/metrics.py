@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from .. import series
 from ..auth.permissions import READ, allow
-from ..rest import arguments
+from ..rest import takes
 from ..schema import Int64, Items, Schema, Text
 from ..services import services
 from . import render
@@ -38,8 +38,8 @@ class Sample(Schema):
 
 @routes.get("/get-history")
 @allow(READ)
-def get_history() -> Json:
-    asked = arguments(History)
+@takes(History)
+def get_history(asked: Json) -> Json:
     page = series.metric_history(
         services().db,
         asked["run_id"],
@@ -54,8 +54,8 @@ def get_history() -> Json:
 
 @routes.get("/get-history-bulk")
 @allow(READ)
-def get_history_bulk() -> Json:
-    asked = arguments(Bulk)
+@takes(Bulk)
+def get_history_bulk(asked: Json) -> Json:
     found = series.joined_histories(
         services().db, asked["run_id"], asked["metric_key"], max_results=asked["max_results"]
     )
@@ -64,8 +64,8 @@ def get_history_bulk() -> Json:
 
 @routes.get("/get-history-bulk-interval")
 @allow(READ)
-def get_history_bulk_interval() -> Json:
-    asked = arguments(Sample)
+@takes(Sample)
+def get_history_bulk_interval(asked: Json) -> Json:
     found = series.sampled_histories(
         services().db,
         asked["run_ids"],

@@ -15,7 +15,7 @@ from ..artifacts.base import CHUNK, MAX_PARTS, Part
 from ..artifacts.paths import ROOT, ArtifactPath
 from ..auth.permissions import LOG, READ, allow
 from ..download import send
-from ..rest import arguments
+from ..rest import takes
 from ..schema import Int64, Items, Object, Schema, Text
 from ..services import services
 from . import render
@@ -80,15 +80,16 @@ def delete(path: str) -> Json:
 
 @routes.get("/artifacts")
 @allow(READ)
-def list_artifacts() -> Json:
-    folder = _place(ArtifactPath.parse_folder(arguments(Folder)["path"]))
+@takes(Folder)
+def list_artifacts(asked: Json) -> Json:
+    folder = _place(ArtifactPath.parse_folder(asked["path"]))
     return render.page("files", render.files(services().store.list(folder)), None)
 
 
 @routes.post("/mpu/create/<path:folder>")
 @allow(LOG)
-def create_upload(folder: str) -> Json:
-    asked = arguments(CreateUpload)
+@takes(CreateUpload)
+def create_upload(asked: Json, folder: str) -> Json:
     if not 1 <= asked["num_parts"] <= MAX_PARTS:
         raise BadRequest(f"'num_parts' must be between 1 and {MAX_PARTS}.")
     checksums = asked["part_checksums_sha256"]
@@ -116,8 +117,8 @@ def create_upload(folder: str) -> Json:
 
 @routes.post("/mpu/complete/<path:folder>")
 @allow(LOG)
-def complete_upload(folder: str) -> Json:
-    asked = arguments(CompleteUpload)
+@takes(CompleteUpload)
+def complete_upload(asked: Json, folder: str) -> Json:
     run_files.direct(services().store).complete_multipart(
         _in_folder(folder, asked["path"]),
         asked["upload_id"],
@@ -128,8 +129,8 @@ def complete_upload(folder: str) -> Json:
 
 @routes.post("/mpu/abort/<path:folder>")
 @allow(LOG)
-def abort_upload(folder: str) -> Json:
-    asked = arguments(EndUpload)
+@takes(EndUpload)
+def abort_upload(asked: Json, folder: str) -> Json:
     run_files.direct(services().store).abort_multipart(
         _in_folder(folder, asked["path"]), asked["upload_id"]
     )

@@ -13,7 +13,7 @@ from podium.client.entities import (
 
 from .. import runs
 from ..auth.permissions import LOG, READ, allow
-from ..rest import arguments
+from ..rest import takes
 from ..schema import Choice, Int64, Items, Object, Schema, Text
 from ..services import services
 from ..telemetry import POINTS
@@ -111,42 +111,46 @@ class Search(Schema):
 
 @routes.post("/create")
 @allow(LOG)
-def create() -> Json:
-    asked = arguments(Create)
+@takes(Create)
+def create(asked: Json) -> Json:
     tags = dict(render.tuples(asked.pop("tags")))
     return {"run": render.run(runs.create_run(services().db, tags=tags, **asked))}
 
 
 @routes.get("/get")
 @allow(READ)
-def get() -> Json:
-    return {"run": render.run(runs.get_run(services().db, **arguments(ById)))}
+@takes(ById)
+def get(asked: Json) -> Json:
+    return {"run": render.run(runs.get_run(services().db, **asked))}
 
 
 @routes.post("/update")
 @allow(LOG)
-def update() -> Json:
-    return {"run_info": render.run(runs.update_run(services().db, **arguments(Update)))["info"]}
+@takes(Update)
+def update(asked: Json) -> Json:
+    return {"run_info": render.run(runs.update_run(services().db, **asked))["info"]}
 
 
 @routes.post("/delete")
 @allow(LOG)
-def delete() -> Json:
-    runs.delete_run(services().db, **arguments(ById))
+@takes(ById)
+def delete(asked: Json) -> Json:
+    runs.delete_run(services().db, **asked)
     return {}
 
 
 @routes.post("/restore")
 @allow(LOG)
-def restore() -> Json:
-    runs.restore_run(services().db, **arguments(ById))
+@takes(ById)
+def restore(asked: Json) -> Json:
+    runs.restore_run(services().db, **asked)
     return {}
 
 
 @routes.post("/log-metric")
 @allow(LOG)
-def log_metric() -> Json:
-    asked = arguments(LogMetric)
+@takes(LogMetric)
+def log_metric(asked: Json) -> Json:
     run_id = asked.pop("run_id")
     measured = Measured.of([asked])
     runs.log_batch(services().db, run_id, metrics=measured.points, model_metrics=measured.of_models)
@@ -156,31 +160,32 @@ def log_metric() -> Json:
 
 @routes.post("/log-parameter")
 @allow(LOG)
-def log_parameter() -> Json:
-    asked = arguments(LogPair)
+@takes(LogPair)
+def log_parameter(asked: Json) -> Json:
     runs.log_batch(services().db, asked["run_id"], params=render.tuples([asked]))
     return {}
 
 
 @routes.post("/set-tag")
 @allow(LOG)
-def set_tag() -> Json:
-    asked = arguments(LogPair)
+@takes(LogPair)
+def set_tag(asked: Json) -> Json:
     runs.log_batch(services().db, asked["run_id"], tags=render.tuples([asked]))
     return {}
 
 
 @routes.post("/delete-tag")
 @allow(LOG)
-def delete_tag() -> Json:
-    runs.delete_tag(services().db, **arguments(DeleteTag))
+@takes(DeleteTag)
+def delete_tag(asked: Json) -> Json:
+    runs.delete_tag(services().db, **asked)
     return {}
 
 
 @routes.post("/log-batch")
 @allow(LOG)
-def log_batch() -> Json:
-    asked = arguments(LogBatch)
+@takes(LogBatch)
+def log_batch(asked: Json) -> Json:
     runs.log_batch(
         services().db,
         asked["run_id"],
@@ -195,8 +200,8 @@ def log_batch() -> Json:
 
 @routes.post("/log-inputs")
 @allow(LOG)
-def log_inputs() -> Json:
-    asked = arguments(LogInputs)
+@takes(LogInputs)
+def log_inputs(asked: Json) -> Json:
     runs.log_inputs(
         services().db,
         asked["run_id"],
@@ -208,8 +213,8 @@ def log_inputs() -> Json:
 
 @routes.post("/outputs")
 @allow(LOG)
-def log_outputs() -> Json:
-    asked = arguments(LogOutputs)
+@takes(LogOutputs)
+def log_outputs(asked: Json) -> Json:
     models = [ModelOutput(**each) for each in asked["models"]]
     runs.log_outputs(services().db, asked["run_id"], models)
     return {}
@@ -217,15 +222,16 @@ def log_outputs() -> Json:
 
 @routes.post("/log-model")
 @allow(LOG)
-def log_model() -> Json:
-    runs.record_model(services().db, **arguments(LogModel))
+@takes(LogModel)
+def log_model(asked: Json) -> Json:
+    runs.record_model(services().db, **asked)
     return {}
 
 
 @routes.post("/search")
 @allow(READ)
-def search() -> Json:
-    asked = arguments(Search)
+@takes(Search)
+def search(asked: Json) -> Json:
     page = runs.search_runs(
         services().db,
         view=asked.pop("run_view_type"),

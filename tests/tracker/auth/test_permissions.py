@@ -38,6 +38,7 @@ def test_what_is_public_is_on_this_list(app: Flask) -> None:
         "/ready",
         "/version",
         "/metrics",
+        "/api/v1/mlflow/openapi.json",
         "/api/3.0/mlflow/server-info",
         "/ajax-api/3.0/mlflow/server-info",
     }
