@@ -26,12 +26,14 @@ NONE, STAGING, PRODUCTION, ARCHIVED = "None", "Staging", "Production", "Archived
 class Stage:
     """``follows`` are the stages from which a version may come here.
 
-    ``held`` says that versions hold it, so that a newcomer may send the holders to the archive.
+    ``held`` says that versions hold it, so that a newcomer may send the holders to the archive;
+    ``exclusive``, that it always does.
     """
 
     name: str
     follows: frozenset[str]
     held: bool = False
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

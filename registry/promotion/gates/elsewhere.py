@@ -1,0 +1,63 @@
+"""Gates whose answer comes from elsewhere. No answer is a no."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from podium.client.errors import BadRequest
+from podium.client.rules import shown
+
+from .base import Facts, Outside, Verdict, finite
+
+MAX_TIMEOUT = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalCheck:
+    """A service of yours is asked and says yes: see docs/promotion.md for what it is sent."""
+
+    kind: ClassVar[str] = "external"
+    url: str
+    timeout: float = 10.0
+
+    def __post_init__(self) -> None:
+        finite(self.timeout, "timeout")
+        if not 0 < self.timeout <= MAX_TIMEOUT:
+            raise BadRequest(f"'timeout' must be more than 0 and at most {MAX_TIMEOUT:g} seconds.")
+        try:
+            parts = urlsplit(self.url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise BadRequest(
+                f"'url' is {shown(self.url)}: give an http(s) address without a user in it."
+            )
+
+    def check(self, facts: Facts) -> Verdict:
+        return Verdict(False, f"{self._who} was not asked.", {"url": self.url})
+
+    def ask(self, facts: Facts, outside: Outside) -> Verdict:
+        if outside.checker is None:
+            return Verdict(False, f"{self._who} cannot be asked from here.", {"url": self.url})
+        return outside.checker.ask(self.url, facts, timeout=self.timeout)
+
+    @property
+    def _who(self) -> str:
+        return urlsplit(self.url).hostname or self.url
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSucceeded:
+    """A launch of it to this target, as of an evaluation, has succeeded."""
+
+    kind: ClassVar[str] = "launch"
+    target: str
+
+    def check(self, facts: Facts) -> Verdict:
+        return Verdict(
+            False,
+            f"No launch of it to {self.target} is known: this server launches nothing yet.",
+            {"target": self.target},
+        )

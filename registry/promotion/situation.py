@@ -1,0 +1,163 @@
+"""All there is to know about bringing a version to a stage, as it is in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from podium.client.entities import VersionStatus
+from podium.client.errors import BadRequest, Conflict
+from podium.tracker.clock import now_ms
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..models import ModelVersion, RegisteredModel
+from ..read import find_version, versions
+from ..stages import Stage, Stages
+from .decision import Basis, Vote
+from .facts import facts_of
+from .freezes import Freeze, freeze_of
+from .gates import Facts
+from .locks import hold_rules
+from .policies import InForce, policy_of
+from .rights import role_of
+from .stage_sets import is_edge, stages_of
+from .tables import ApprovalRow, RequestRow
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """``others`` are the versions in the target stage besides this one, the highest last: that is
+    the one that clients load, and the one gates compare with.
+    """
+
+    version: ModelVersion
+    stages: Stages
+    target: Stage
+    in_force: InForce
+    freeze: Freeze | None
+    others: Sequence[ModelVersion]
+    waiting: RequestRow | None
+    now: int
+
+    @property
+    def holder(self) -> ModelVersion | None:
+        return self.others[-1] if self.others else None
+
+    @property
+    def basis(self) -> Basis:
+        return Basis(self.version.digest or "", self.in_force.revision)
+
+    @property
+    def compared_with(self) -> tuple[Basis, int, str]:
+        """What an answer from outside was given for; it says nothing of anything else."""
+        holder = self.holder
+        if holder is None:
+            return self.basis, 0, ""
+        return self.basis, holder.version, holder.digest or ""
+
+    @property
+    def is_there(self) -> bool:
+        return self.version.stage == self.target.name
+
+    def archives(self, asked: bool | None) -> bool:
+        """Whether the others leave: the stage decides, then the policy, then who asks. Whoever says
+        nothing wants it, where a stage has holders at all.
+        """
+        if self.target.exclusive:
+            return True
+        if not self.target.held:
+            return bool(asked)
+        if self.in_force.policy.archive is not None:
+            return self.in_force.policy.archive
+        return True if asked is None else asked
+
+    def facts(self, session: Session, requester: str) -> Facts:
+        return facts_of(
+            session,
+            self.version,
+            self.holder,
+            stage=self.target.name,
+            now=self.now,
+            requester=requester,
+        )
+
+    def refuse_what_cannot_be(self) -> None:
+        """Whatever is allowed to whom: this way is none, or closed, or leads to nothing."""
+        name, version = self.version.registered.name, self.version
+        if version.status != VersionStatus.READY:
+            raise Conflict(f"Version {version.version} of {name} is {version.status}, not READY.")
+        if not is_edge(self.stages, version.stage, self.target.name):
+            ways = ", ".join(each for each in self.stages.table if each in self.target.follows)
+            raise BadRequest(
+                f"Version {version.version} of {name} is in {version.stage} and cannot go to "
+                f"{self.target.name}: it must come from {ways or 'nowhere'}."
+            )
+        if self.freeze is not None:
+            raise Conflict(
+                f"Promotions of {name} to {self.target.name} are frozen until {self.freeze.end} "
+                f"(freeze {self.freeze.id}, {self.freeze.author}): {self.freeze.reason}"
+            )
+
+
+def observe(
+    session: Session, name: str, version: str | int, stage: str, *, change: bool = False
+) -> Situation:
+    """For a ``change`` the rules and the model are locked first: all this stays as it is."""
+    if change:
+        hold_rules(session)
+    found = find_version(session, name, version, change=change)
+    name = found.registered.name
+    stages = stages_of(session, name)
+    target = stages.named(stage)
+    now = now_ms()
+    others = session.scalars(
+        versions()
+        .where(
+            ModelVersion.model == found.model,
+            ModelVersion.stage == target.name,
+            ModelVersion.id != found.id,
+        )
+        .order_by(ModelVersion.version)
+        .execution_options(populate_existing=True)
+    )
+    return Situation(
+        version=found,
+        stages=stages,
+        target=target,
+        in_force=policy_of(session, name, target.name),
+        freeze=freeze_of(session, name, target.name, now),
+        others=others.all(),
+        waiting=_waiting(session, found, target.name, now),
+        now=now,
+    )
+
+
+def votes_on(session: Session, request: RequestRow, model: RegisteredModel) -> list[Vote]:
+    rows = session.scalars(
+        select(ApprovalRow).where(ApprovalRow.request == request.id).order_by(ApprovalRow.id)
+    )
+    return [
+        Vote(
+            row.approver,
+            row.comment,
+            row.created,
+            Basis(row.digest, row.policy),
+            role_of(session, row.approver, model),
+        )
+        for row in rows
+    ]
+
+
+def _waiting(session: Session, version: ModelVersion, stage: str, now: int) -> RequestRow | None:
+    """The request that waits; one that is overdue does so no more, seen by the worker or not."""
+    return session.scalar(
+        select(RequestRow)
+        .where(
+            RequestRow.version == version.id,
+            RequestRow.stage == stage,
+            RequestRow.status == "WAITING",
+            RequestRow.expires.is_(None) | (RequestRow.expires > now),
+        )
+        .execution_options(populate_existing=True)
+    )
