@@ -22,8 +22,8 @@ from . import prompts
 from .aliases import find_aliased
 from .logged_models import find_logged, of_run
 from .models import ModelVersion
+from .promotion.stage_sets import stages_of
 from .read import find_model, find_version, latest, model_entities
-from .stages import CANONICAL
 
 MAX_SOURCE = 2000
 _RUNS = re.compile(r"runs:/([0-9a-f]{32})/(.+)", re.DOTALL)
@@ -120,8 +120,8 @@ def _version_of(session: Session, source: str) -> ModelVersion:
         return find_version(session, name, suffix)
     if is_latest(suffix):
         return find_aliased(session, name, suffix)
-    stage = CANONICAL.named(suffix).name
     model = find_model(session, name)
+    stage = stages_of(session, name).named(suffix).name
     held = [each for each in latest(session, [model.id])[model.id] if each.stage == stage]
     if not held:
         raise NotFound(f"No versions of model with name '{name}' and stage '{stage}' found")

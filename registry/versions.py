@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from podium.client import entities
 from podium.client.entities import LifecycleStage, Page, VersionStatus
+from podium.client.errors import Conflict
 from podium.client.rules import MAX_DESCRIPTION, check_key, check_text
 from podium.tracker import audit
 from podium.tracker.clock import now_ms
@@ -17,16 +18,17 @@ from podium.tracker.db import Database
 from podium.tracker.search import search_page
 from sqlalchemy import delete
 
-from . import events, prompts
+from . import events, promotion, prompts
 from .events import Event
 from .logged_models import tell_version
 from .models import Alias, ModelVersion, RegisteredModel, VersionTag
 from .outbox import emit
+from .promotion import Outside
+from .promotion.stage_sets import stages_of
 from .read import find_model, find_version, latest, subject, version_entities, versions
 from .registered import check_page
 from .search import MODEL_VERSIONS
 from .sources import MAX_SOURCE, prompt_source, resolve
-from .stages import CANONICAL, Change, set_stage
 from .tags import checked, told, write
 
 MAX_PAGE = 200_000
@@ -62,7 +64,7 @@ def create_version(
         made = ModelVersion(
             registered=model,
             version=model.last_version,
-            stage=CANONICAL.first,
+            stage=stages_of(session, name).first,
             status=VersionStatus.READY,
             lifecycle_stage=LifecycleStage.ACTIVE,
             source=found.uri,
@@ -110,9 +112,10 @@ def latest_versions(
     db: Database, name: str, stages: Sequence[str] = ()
 ) -> list[entities.ModelVersion]:
     """The highest version of each of these stages that has one; without ``stages``, of all."""
-    wanted = {CANONICAL.named(each).name for each in stages} or set(CANONICAL.table)
     with db.reading() as session:
         model = find_model(session, name)
+        known = stages_of(session, name)
+        wanted = {known.named(each).name for each in stages} or set(known.table)
         rows = [row for row in latest(session, [model.id])[model.id] if row.stage in wanted]
         return version_entities(session, rows)
 
@@ -146,6 +149,7 @@ def delete_version(db: Database, name: str, version: str | int) -> None:
             subject(name, found.version),
             before={"stage": found.stage, "digest": found.digest},
         )
+        promotion.forget_version(session, found)
         found.lifecycle_stage = LifecycleStage.DELETED
         found.source = "REDACTED-SOURCE-PATH"
         found.storage_location = found.run_link = found.description = ""
@@ -158,16 +162,27 @@ def delete_version(db: Database, name: str, version: str | int) -> None:
 
 
 def transition_version(
-    db: Database, name: str, version: str | int, *, stage: str, archive_existing: bool = False
+    db: Database,
+    name: str,
+    version: str | int,
+    *,
+    stage: str,
+    archive_existing: bool = False,
+    outside: Outside = Outside(),  # noqa: B008  (immutable)
 ) -> entities.ModelVersion:
-    with db.writing() as session:
-        changes = set_stage(
-            session, name=name, version=version, stage=stage, archive_existing=archive_existing
+    """As MLflow's clients ask for it, who know no requests: :class:`Conflict` when one has to wait.
+
+    It waits all the same, and asking again is no second one.
+    """
+    found = promotion.promote(
+        db, name=name, version=version, stage=stage, archive=archive_existing, outside=outside
+    )
+    if found.waiting:
+        raise Conflict(
+            f"Version {found.version} of {found.name} is not in {found.stage} yet: request "
+            f"{found.id} waits. {' '.join(found.waits_for)}"
         )
-        for change in changes:
-            if change.before != change.after:
-                emit(session, _transitioned(change))
-        return version_entities(session, [changes[0].version])[0]
+    return get_version(db, name, version)
 
 
 def search_versions(
@@ -254,13 +269,4 @@ def _created(made: ModelVersion, tags: Mapping[str, str]) -> Event:
         description=made.description,
         tags=tags,
         prompt=prompts.is_prompt(tags),
-    )
-
-
-def _transitioned(change: Change) -> Event:
-    return events.model_version_transitioned_stage(
-        name=change.version.registered.name,
-        version=change.version.version,
-        from_stage=change.before,
-        to_stage=change.after,
     )

@@ -10,9 +10,11 @@ from podium.tracker.runs.read import find_run, snapshots
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ..inspection.manifest import File
 from ..models import ModelVersion, VersionTag
 from .gates import Facts, Subject
-from .tables import InspectionRow, TransitionRow
+from .rights import as_system
+from .tables import FileRow, InspectionRow, TransitionRow
 
 
 def facts_of(
@@ -50,12 +52,19 @@ def subject_of(session: Session, version: ModelVersion) -> Subject:
         run_id=version.run_id,
         metrics={} if run is None else run.metrics,
         params={} if run is None else run.params,
-        tags={**({} if run is None else run.tags), **{key: value for key, value in own}},
+        tags={**({} if run is None else run.tags), **dict(own.all())},
         datasets=() if run is None else _datasets(run),
         model=json.loads(inspected.model) if inspected is not None and done else None,
         scan=inspected.scan if inspected is not None and done else None,
         findings=json.loads(inspected.findings) if inspected is not None and done else (),
+        location=version.storage_location,
+        files=_files(session, version) if done else (),
     )
+
+
+def _files(session: Session, version: ModelVersion) -> tuple[File, ...]:
+    rows = session.scalars(select(FileRow).where(FileRow.version == version.id))
+    return tuple(File(row.path, row.size, row.sha256) for row in rows)
 
 
 def _run(session: Session, run_id: str | None) -> RunSnapshot | None:
@@ -63,7 +72,8 @@ def _run(session: Session, run_id: str | None) -> RunSnapshot | None:
     if run_id is None:
         return None
     try:
-        return snapshots(session, [find_run(session, run_id)])[0]
+        with as_system():
+            return snapshots(session, [find_run(session, run_id)])[0]
     except NotFound:
         return None
 

@@ -21,6 +21,7 @@ from .stage_sets import known_stage
 from .tables import FreezeRow
 
 MAX_REASON = 2000
+_LONGEST_MS = 10 * 366 * 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,11 @@ def freeze(
     if not check_text(reason, "reason", limit=MAX_REASON).strip():
         raise BadRequest("'reason' is blank: say why nothing may be promoted.")
     now = now_ms()
-    if until is not None and check_timestamp(until, "until") <= now:
-        raise BadRequest("'until' has passed: give a time to come, or leave it out.")
+    if until is not None and not now < check_timestamp(until, "until") < now + _LONGEST_MS:
+        raise BadRequest(
+            "'until' must be a time to come, in milliseconds since 1970 and within ten years. "
+            "Leave it out to lift the freeze yourself."
+        )
     with db.writing() as session:
         lock_rules(session)
         stage = known_stage(session, stage) if stage else ""

@@ -128,8 +128,8 @@ def parse(told: Mapping[str, Any]) -> Policy:
     if not 0 <= approvals <= MAX_APPROVALS:
         raise BadRequest(f"'approvals' is {approvals}: give 0 to {MAX_APPROVALS}.")
     approver = Role.parse(str(told.get("approver") or Role.APPROVER.label), "approver")
-    if approver < Role.EDITOR:
-        raise BadRequest(f"'approver' is {approver.label}: give editor, approver or admin.")
+    if approver < Role.APPROVER:
+        raise BadRequest(f"'approver' is {approver.label}: give approver or admin.")
     gates = told.get("gates") or ()
     if not isinstance(gates, Sequence) or isinstance(gates, str) or len(gates) > MAX_GATES:
         raise BadRequest(f"'gates' must be a list of at most {MAX_GATES} gates.")

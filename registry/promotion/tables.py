@@ -237,7 +237,9 @@ class InspectionRow(Base):
     retry: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
-        CheckConstraint("status IN ('DONE', 'FAILED')", name="version_inspections_status"),
+        CheckConstraint(
+            "status IN ('RUNNING', 'DONE', 'FAILED')", name="version_inspections_status"
+        ),
         CheckConstraint("scan IN ('CLEAN', 'UNSAFE', 'UNKNOWN')", name="version_inspections_scan"),
     )
 

@@ -163,7 +163,9 @@ def _create_inspections() -> None:
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("retry", sa.BigInteger()),
-        sa.CheckConstraint("status IN ('DONE', 'FAILED')", name="version_inspections_status"),
+        sa.CheckConstraint(
+            "status IN ('RUNNING', 'DONE', 'FAILED')", name="version_inspections_status"
+        ),
         sa.CheckConstraint(
             "scan IN ('CLEAN', 'UNSAFE', 'UNKNOWN')", name="version_inspections_scan"
         ),

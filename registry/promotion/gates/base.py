@@ -12,6 +12,8 @@ from podium.client.promotion import GateResult
 from podium.client.rules import shown
 from podium.tracker.artifacts.base import ArtifactStore
 
+from ...inspection.manifest import File
+
 Json = dict[str, Any]
 
 
@@ -20,8 +22,8 @@ class Subject:
     """A version as gates see it.
 
     ``datasets`` holds (name, digest, context) of what its run has read, ``model`` what its MLmodel
-    file says, ``scan`` what the scan of its files came to; the last two are None until its files
-    have been inspected.
+    file says, ``scan`` what the scan of its ``files`` came to; these are None and empty until the
+    files, which are at ``location``, have been inspected.
     """
 
     version: int
@@ -36,7 +38,9 @@ class Subject:
     datasets: tuple[tuple[str, str, str], ...] = ()
     model: Mapping[str, Any] | None = None
     scan: str | None = None
-    findings: Sequence[str] = ()
+    findings: Sequence[Mapping[str, Any]] = ()
+    location: str = ""
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

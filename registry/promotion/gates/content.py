@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from podium.client.errors import BadRequest
+from podium.client.errors import BadRequest, PodiumError
+from podium.tracker.artifacts.paths import parse_artifact_uri
 
+from ...inspection.manifest import TooMany, differences
 from ..schema import incompatibilities, signature_of
 from .base import Facts, Outside, Subject, Verdict
 
@@ -121,20 +123,32 @@ class SchemaCompatible:
 
 @dataclass(frozen=True, slots=True)
 class ScanClean:
-    """A scan of its files has found nothing that runs code when the model is loaded."""
+    """A scan of its files has found nothing that runs code when the model is loaded.
+
+    ``trusted`` are packages of yours whose classes a pickle may hold.
+    """
 
     kind: ClassVar[str] = "scan"
+    trusted: tuple[str, ...] = ()
 
     def check(self, facts: Facts) -> Verdict:
         scan = facts.version.scan
-        compared: dict[str, object] = {"scan": scan, "findings": list(facts.version.findings)}
+        found = [f"{each['path']} {each['text']}" for each in facts.version.findings[:20]]
+        compared: dict[str, object] = {"scan": scan, "findings": found}
         if scan is None:
             return Verdict(False, "Its files have not been scanned yet.", compared)
         if scan == "CLEAN":
             return Verdict(True, "The scan of its files found nothing.", compared)
-        first = facts.version.findings[0] if facts.version.findings else "no reason was given"
-        word = "found danger" if scan == "UNSAFE" else "could not say"
+        left = [each for each in facts.version.findings if not self._vouches_for(each)]
+        if not left and scan == "UNKNOWN" and facts.version.findings:
+            return Verdict(True, "The scan found nothing that is not trusted.", compared)
+        first = f"{left[0]['path']} {left[0]['text']}" if left else "no reason was given"
+        word = "found danger" if scan == "UNSAFE" else "cannot say that they are clean"
         return Verdict(False, f"The scan of its files {word}: {first}.", compared)
+
+    def _vouches_for(self, finding: Mapping[str, Any]) -> bool:
+        root = str(finding["module"]).partition(".")[0]
+        return finding["level"] == "UNKNOWN" and root in self.trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +161,16 @@ class FilesUnchanged:
         return Verdict(False, "Its files have not been compared: this server has no store at hand.")
 
     def ask(self, facts: Facts, outside: Outside) -> Verdict:
-        from ...inspection import compare
-
+        version = facts.version
         if outside.store is None:
             return self.check(facts)
-        if not facts.version.digest:
+        if not version.digest:
             return Verdict(False, "Its files have not been read yet, so nothing compares.")
-        changed = compare(outside.store, facts.name, facts.version)
+        try:
+            root = parse_artifact_uri(version.location)
+            changed = differences(outside.store, root, version.files)
+        except (PodiumError, TooMany) as error:
+            return Verdict(False, f"Its files cannot be read: {error}")
         if changed:
             said = f"Its files are not those that were registered: {'; '.join(changed[:5])}."
             return Verdict(False, said, {"changed": changed})

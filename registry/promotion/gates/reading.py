@@ -52,8 +52,14 @@ def render_gate(gate: Gate) -> dict[str, Any]:
             each.default if each.default_factory is dataclasses.MISSING else each.default_factory()
         )
         if value != default:
-            told[each.name] = dict(value) if isinstance(value, Mapping) else value
+            told[each.name] = _plain(value)
     return told
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _read(value: Any, wanted: Any, at: str) -> Any:
@@ -69,6 +75,10 @@ def _read(value: Any, wanted: Any, at: str) -> Any:
         return float(value)
     if wanted is str:
         return _text(value, at)
+    if get_origin(wanted) is tuple:
+        if not isinstance(value, list | tuple):
+            raise BadRequest(f"'{at}' is {shown(value)}: give a list of texts.")
+        return tuple(_text(each, f"{at}[{place}]") for place, each in enumerate(value))
     if not isinstance(value, Mapping):
         raise BadRequest(f"'{at}' is {shown(value)}: give an object of texts.")
     return {_text(key, at): _text(each, f"{at}.{key}") for key, each in value.items()}

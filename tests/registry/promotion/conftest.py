@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from podium.registry import registered, versions
+from podium.registry.outbox import OutboxEvent
 from podium.registry.promotion import rights
-from podium.registry.webhooks.models import OutboxEvent
 from podium.tracker import audit, runs
 from podium.tracker.auth import caller
 from podium.tracker.auth.caller import Caller, Visit
@@ -82,6 +82,10 @@ class Team:
         )
         source = f"runs:/{run.run_id}/model"
         return versions.create_version(self.db, name=self.name, source=source).version
+
+    def numbers(self) -> list[int]:
+        found = versions.search_versions(self.db, filter=f"name = '{self.name}'").items
+        return [each.version for each in found]
 
     def stage_of(self, version: int) -> str:
         return versions.get_version(self.db, self.name, version).stage

@@ -217,11 +217,10 @@ class TestGates:
         assert [each.passed for each in done.gates] == [True]
 
     def test_they_compare_with_who_holds_the_stage_when_it_is_decided(self, team: Team) -> None:
-        set_policy(
-            team, approvals=1, gates=[{"gate": "metric_vs_holder", "metric": "accuracy"}]
-        )
-        better, best = team.version(metrics={"accuracy": 0.8}), team.version(
-            metrics={"accuracy": 0.9}
+        set_policy(team, approvals=1, gates=[{"gate": "metric_vs_holder", "metric": "accuracy"}])
+        better, best = (
+            team.version(metrics={"accuracy": 0.8}),
+            team.version(metrics={"accuracy": 0.9}),
         )
         first, second = asked(team, better), asked(team, best)
         assert approve(team, second, "bo").done
