@@ -33,6 +33,7 @@ from .entities import (
     ViewType,
 )
 from .errors import PodiumError
+from .promotion import Promotion, Transition
 from .queries import create_experiment, get_experiment, get_run, search_runs
 from .registry import (
     delete_alias,
@@ -48,6 +49,17 @@ from .registry import (
 )
 from .run import Run
 from .session import configure
+from .stages import (
+    approve,
+    get_promotion,
+    list_promotions,
+    promote,
+    reject,
+    rollback,
+    stage_history,
+    stage_holders,
+    withdraw,
+)
 from .version import __version__
 
 __all__ = [
@@ -55,13 +67,16 @@ __all__ = [
     "Metric",
     "ModelVersion",
     "PodiumError",
+    "Promotion",
     "RegisteredModel",
     "Run",
     "RunSnapshot",
     "RunStatus",
+    "Transition",
     "ViewType",
     "__version__",
     "active_run",
+    "approve",
     "configure",
     "create_experiment",
     "delete_alias",
@@ -72,7 +87,9 @@ __all__ = [
     "get_experiment",
     "get_model",
     "get_model_version",
+    "get_promotion",
     "get_run",
+    "list_promotions",
     "load_model_uri",
     "log_artifact",
     "log_artifacts",
@@ -83,7 +100,10 @@ __all__ = [
     "log_param",
     "log_params",
     "log_text",
+    "promote",
     "register_model",
+    "reject",
+    "rollback",
     "search_model_versions",
     "search_models",
     "search_runs",
@@ -92,6 +112,9 @@ __all__ = [
     "set_tag",
     "set_tags",
     "set_version_tag",
+    "stage_history",
+    "stage_holders",
     "start_run",
     "transition",
+    "withdraw",
 ]

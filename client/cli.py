@@ -6,7 +6,10 @@ import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .promotion import Promotion
 
 
 def add_commands(commands: Any) -> None:
@@ -65,6 +68,40 @@ def _add_models(commands: Any) -> None:
         "--archive", action="store_true", help="and the versions in it to the archive"
     )
     move.set_defaults(run=_move_version)
+    _add_promotion(verbs)
+
+
+def _add_promotion(verbs: Any) -> None:
+    promote = verbs.add_parser(
+        "promote",
+        help="ask that a version be in a stage",
+        description="Exit status 3 says that the request waits; asking again looks at it anew.",
+    )
+    for name in ("name", "version", "stage"):
+        promote.add_argument(name)
+    promote.add_argument("-m", "--comment", default="")
+    promote.add_argument("--override", metavar="REASON", help="for admins: do without the policy")
+    promote.set_defaults(run=_promote)
+    approve = verbs.add_parser("approve", help="agree to a request")
+    approve.add_argument("name")
+    approve.add_argument("request", type=int)
+    approve.add_argument("-m", "--comment", default="")
+    approve.set_defaults(run=_approve)
+    reject = verbs.add_parser("reject", help="turn a request down")
+    reject.add_argument("name")
+    reject.add_argument("request", type=int)
+    reject.add_argument("reason")
+    reject.set_defaults(run=_reject)
+    rollback = verbs.add_parser("rollback", help="give a stage back to its previous holder")
+    rollback.add_argument("name")
+    rollback.add_argument("stage")
+    rollback.add_argument("--version", help="the one to take back, so that twice is not two steps")
+    rollback.add_argument("-m", "--comment", default="")
+    rollback.set_defaults(run=_roll_back)
+    history = verbs.add_parser("history", help="what has happened to the stages of a model")
+    history.add_argument("name")
+    history.add_argument("--version")
+    history.set_defaults(run=_history)
 
 
 def _list_models(arguments: argparse.Namespace) -> int:
@@ -114,6 +151,69 @@ def _move_version(arguments: argparse.Namespace) -> int:
     )
     print(f"{made.name} {made.version} is in {made.stage}")
     return 0
+
+
+def _promote(arguments: argparse.Namespace) -> int:
+    from .stages import promote
+
+    return _say(
+        promote(
+            arguments.name,
+            arguments.version,
+            arguments.stage,
+            comment=arguments.comment,
+            override=arguments.override,
+        )
+    )
+
+
+def _approve(arguments: argparse.Namespace) -> int:
+    from .stages import approve
+
+    return _say(approve(arguments.name, arguments.request, comment=arguments.comment))
+
+
+def _reject(arguments: argparse.Namespace) -> int:
+    from .stages import reject
+
+    found = reject(arguments.name, arguments.request, arguments.reason)
+    print(f"request {found.id} is {found.status}")
+    return 0
+
+
+def _roll_back(arguments: argparse.Namespace) -> int:
+    from .stages import rollback, stage_holders
+
+    rollback(arguments.name, arguments.stage, version=arguments.version, comment=arguments.comment)
+    for each in stage_holders(arguments.name, arguments.stage):
+        print(f"{each.name} {each.version} is in {each.after}")
+    return 0
+
+
+def _history(arguments: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from .stages import stage_history
+
+    for each in stage_history(arguments.name, version=arguments.version, max_results=None):
+        when = datetime.fromtimestamp(each.at / 1000, UTC)
+        way = f"{each.before} → {each.after or 'deleted'}"
+        said = (f"{when:%Y-%m-%d %H:%M:%S}Z", str(each.version), way, each.kind, each.actor)
+        print("\t".join((*said, each.comment)))
+    return 0
+
+
+def _say(found: Promotion) -> int:
+    """Done, or what it waits for: then the exit status is 3."""
+    if found.done:
+        left = ", ".join(str(version) for version in found.archived)
+        archived = f"; {left} to the archive" if left else ""
+        print(f"{found.name} {found.version} is in {found.stage}{archived}")
+        return 0
+    print(f"request {found.id} waits:")
+    for sentence in found.waits_for:
+        print(f"  {sentence}")
+    return 3
 
 
 def _sync(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,8 @@ This module is the :class:`podium.tracker.assembly.Assembly` that the commands r
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask
 from podium.tracker import worker
 from podium.tracker.app import create_app as create_tracker
@@ -15,6 +17,8 @@ from podium.tracker.schema_history import TRACKER
 from podium.tracker.worker import Job
 
 from . import api, mlflow, run_events, web, webhooks
+from .inspection.service import inspect_new
+from .promotion import expire_requests
 from .schema_history import REGISTRY
 
 HISTORIES = (TRACKER, REGISTRY)
@@ -34,4 +38,9 @@ def create_app(
 
 def jobs(db: Database, store: ArtifactStore, config: Config) -> tuple[Job, ...]:
     """What the worker does, of both packages."""
-    return (*worker.jobs(db, store), *webhooks.jobs(db, config))
+    return (
+        *worker.jobs(db, store),
+        *webhooks.jobs(db, config),
+        Job("inspect new versions", 2, partial(inspect_new, db, store), alone=True),
+        Job("expire requests", 60, partial(expire_requests, db)),
+    )

@@ -24,7 +24,7 @@ from .logged_models import tell_version
 from .models import Alias, ModelVersion, RegisteredModel, VersionTag
 from .outbox import emit
 from .promotion import Outside
-from .promotion.stage_sets import stages_of
+from .promotion.stage_sets import known_stage, stages_of
 from .read import find_model, find_version, latest, subject, version_entities, versions
 from .registered import check_page
 from .search import MODEL_VERSIONS
@@ -203,9 +203,9 @@ def search_versions(
     statement = versions()
     if name is not None:
         statement = statement.where(RegisteredModel.name == name)
-    if stage is not None:
-        statement = statement.where(ModelVersion.stage == CANONICAL.named(stage).name)
     with db.reading() as session:
+        if stage is not None:
+            statement = statement.where(ModelVersion.stage == known_stage(session, stage))
         rows, token = search_page(
             session,
             MODEL_VERSIONS,

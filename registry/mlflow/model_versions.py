@@ -12,6 +12,7 @@ from podium.tracker.schema import Flag, Int64, Items, Object, Schema, Text
 from podium.tracker.services import services
 
 from .. import version_files, versions
+from ..promotion.services import outside
 from . import render
 
 routes = Blueprint("model-versions", __name__, url_prefix="/2.0/mlflow/model-versions")
@@ -96,7 +97,9 @@ def update(asked: Json) -> Json:
 @takes(Transition)
 def transition_stage(asked: Json) -> Json:
     archive_existing = asked.pop("archive_existing_versions")
-    found = versions.transition_version(services().db, archive_existing=archive_existing, **asked)
+    found = versions.transition_version(
+        services().db, archive_existing=archive_existing, outside=outside(), **asked
+    )
     return {"model_version": render.model_version(found)}
 
 

@@ -73,10 +73,13 @@ def freeze(
         return _told(row)
 
 
-def lift(db: Database, freeze_id: int) -> None:
+def lift(db: Database, freeze_id: int, *, glob: str | None = None) -> None:
+    """End a freeze; with ``glob``, only if it is for that."""
     with db.writing() as session:
         lock_rules(session)
         row = session.scalar(_standing().where(FreezeRow.id == freeze_id))
+        if row is not None and glob not in (None, row.glob):
+            row = None
         if row is None:
             raise NotFound(f"No freeze {freeze_id} is in force.")
         row.lifted, row.lifted_by = now_ms(), caller().name
