@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from podium.client.entities import LifecycleStage, VersionStatus
 from podium.client.errors import PodiumError
@@ -21,7 +23,8 @@ from sqlalchemy.orm import Session
 
 from ..models import ModelVersion, RegisteredModel
 from ..promotion.tables import FileRow, InspectionRow
-from . import Inspected, TooMany, inspect
+from ..read import find_version
+from . import File, Inspected, TooMany, inspect
 
 _CLAIM_MS = 3_600_000
 _FIRST_RETRY_MS, _LONGEST_RETRY_MS = 30_000, 6 * 3_600_000
@@ -51,6 +54,40 @@ def inspect_new(db: Database, store: ArtifactStore) -> int:
             continue
         done += _finish(db, claim, found)
     return done
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``status`` is PENDING, RUNNING, DONE or FAILED; ``problem`` says why the last."""
+
+    status: str
+    digest: str = ""
+    scan: str = "UNKNOWN"
+    findings: tuple[Mapping[str, Any], ...] = ()
+    model: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    files: tuple[File, ...] = ()
+
+
+def report(db: Database, name: str, version: str | int) -> Report:
+    """What was found in the files of a version."""
+    with db.reading() as session:
+        found = find_version(session, name, version)
+        row = session.get(InspectionRow, found.id)
+        if row is None:
+            return Report("PENDING")
+        files = session.scalars(
+            select(FileRow).where(FileRow.version == found.id).order_by(FileRow.path)
+        )
+        return Report(
+            row.status,
+            row.digest,
+            row.scan,
+            tuple(json.loads(row.findings)),
+            json.loads(row.model),
+            row.problem,
+            tuple(File(each.path, each.size, each.sha256) for each in files),
+        )
 
 
 def _claim(db: Database) -> _Claim | None:
