@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from podium.client.errors import PermissionDenied
-from podium.tracker.auth.caller import SYSTEM, Visit, begin, caller, visit
-from podium.tracker.auth.roles import Role
+from podium.client.errors import PermissionDenied, Unauthenticated
+from podium.tracker.auth.authenticate import load
+from podium.tracker.auth.caller import LOCAL, SYSTEM, Caller, Visit, begin, caller, visit
+from podium.tracker.auth.roles import MODEL, Role
+from podium.tracker.auth.tables import Grant, Principal
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ..models import RegisteredModel
@@ -15,12 +18,21 @@ from ..models import RegisteredModel
 
 def role_here(session: Session, model: RegisteredModel) -> Role:
     """The caller's on this model."""
-    return caller().role
+    return _role(session, caller(), model)
 
 
 def role_of(session: Session, name: str, model: RegisteredModel) -> Role:
-    """That of somebody who has acted before, which may be another by now."""
-    return Role.ADMIN
+    """That of somebody who has acted before: it may be another by now, or none."""
+    if name in (LOCAL.name, SYSTEM.name):
+        # Nobody was asked who he is. Once somebody is, that counts for nothing.
+        return Role.ADMIN if caller() in (LOCAL, SYSTEM) else Role.MEMBER
+    account = session.scalar(select(Principal.id).where(Principal.name == name))
+    if account is None:
+        return Role.MEMBER
+    try:
+        return _role(session, load(session, account, frozenset()), model)
+    except Unauthenticated:  # the account is switched off
+        return Role.MEMBER
 
 
 def require(session: Session, model: RegisteredModel, role: Role, what: str) -> None:
@@ -42,3 +54,17 @@ def as_system() -> Iterator[None]:
         yield
     finally:
         begin(before)
+
+
+def _role(session: Session, who: Caller, model: RegisteredModel) -> Role:
+    """The higher of the role on everything and the one that was given on this model."""
+    if who.role is Role.ADMIN or not who.principals:
+        return who.role
+    given = session.scalar(
+        select(func.max(Grant.role)).where(
+            Grant.principal.in_(who.principals),
+            Grant.kind == MODEL.name,
+            Grant.object == model.id,
+        )
+    )
+    return max(who.role, Role(given or 0))
