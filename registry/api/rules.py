@@ -50,6 +50,10 @@ class StagesSchema(AnySchema):
     archive = fields.String(metadata={"description": "Where former holders go; the last of all."})
 
 
+class StageSets(AnySchema):
+    models = fields.Dict(values=fields.Nested(StagesSchema))
+
+
 class Rules(AnySchema):
     approvals = fields.Integer()
     approver = fields.String(metadata={"description": "approver or admin"})
@@ -115,8 +119,25 @@ def delete_stages(name: str) -> None:
     stage_sets.delete_stages(services().db, name)
 
 
+@routes.get("/stages")
+@allow(ADMIN)
+@routes.response(200, StageSets)
+def stage_sets_() -> _Json:
+    """The stages that are set, by the name or pattern they are for."""
+    found = stage_sets.list_stage_sets(services().db)
+    return {"models": {glob: stage_sets.render(each) for glob, each in found.items()}}
+
+
+@routes.get("/freezes")
+@allow(ADMIN)
+@routes.response(200, Freezes)
+def all_freezes() -> _Json:
+    """Every freeze in force."""
+    return {"freezes": [_freeze(each) for each in freezes.list_freezes(services().db)]}
+
+
 @routes.get("/policies")
-@allow(READ)
+@allow(ADMIN)
 @routes.response(200, Policies)
 def all_policies() -> _Json:
     """Every policy in force."""

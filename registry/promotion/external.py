@@ -21,7 +21,7 @@ from podium.tracker.keyring import Keyring
 
 from ..outbox import new_id
 from ..webhooks import signing
-from ..webhooks.sender import Answer, Message, Sender
+from ..webhooks.sender import Answer, Message, Session
 from .gates import Facts, Subject, Verdict
 
 _PURPOSE = b"podium external check\0"
@@ -31,7 +31,7 @@ _MAX_REASON = 500
 class ExternalChecker:
     """``sender`` makes one for a total time in seconds."""
 
-    def __init__(self, keyring: Keyring, sender: Callable[[float], Sender]) -> None:
+    def __init__(self, keyring: Keyring, sender: Callable[[float], Session]) -> None:
         self._keyring = keyring
         self._sender = sender
 

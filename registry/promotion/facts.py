@@ -79,7 +79,9 @@ def _run(session: Session, run_id: str | None) -> RunSnapshot | None:
 
 
 def _datasets(run: RunSnapshot) -> tuple[tuple[str, str, str], ...]:
-    return ()
+    return tuple(
+        (each.dataset.name, each.dataset.digest, each.context or "") for each in run.datasets
+    )
 
 
 def _since(session: Session, version: ModelVersion) -> int:

@@ -15,6 +15,7 @@ from podium.tracker.db import Database
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from ..read import find_model
 from .globs import check_glob, matches
 from .locks import lock_rules
 from .stage_sets import known_stage
@@ -90,6 +91,8 @@ def lift(db: Database, freeze_id: int, *, glob: str | None = None) -> None:
 def list_freezes(db: Database, name: str | None = None) -> list[Freeze]:
     """Those in force, of all models or of the one of this name."""
     with db.reading() as session:
+        if name is not None:
+            find_model(session, name)
         found = _in_force(session, now_ms())
         return [each for each in found if name is None or matches(each.glob, name)]
 

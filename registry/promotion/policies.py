@@ -21,6 +21,7 @@ from podium.tracker.db import Database
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ..read import find_model
 from .gates import Gate
 from .gates.reading import parse_gate, render_gate
 from .globs import check_glob, closest
@@ -73,6 +74,7 @@ def policy_of(session: Session, name: str, stage: str) -> InForce:
 def effective_policies(db: Database, name: str) -> list[InForce]:
     """Those that hold for a model, one a stage that has any."""
     with db.reading() as session:
+        find_model(session, name)
         rows = list(session.scalars(_in_force()))
         found = []
         for stage in sorted({row.stage for row in rows}):

@@ -18,6 +18,7 @@ from podium.tracker.db import Database
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ..read import find_model
 from ..stages import CANONICAL, Stage, Stages
 from .globs import check_glob, closest
 from .locks import lock_rules
@@ -37,7 +38,7 @@ def stages_of(session: Session, name: str) -> Stages:
 
 def effective_stages(db: Database, name: str) -> Stages:
     with db.reading() as session:
-        return stages_of(session, name)
+        return stages_of(session, find_model(session, name).name)
 
 
 def list_stage_sets(db: Database) -> dict[str, Stages]:

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from podium.client.errors import PodiumError
 from podium.registry import aliases, registered, versions
 from podium.tracker import audit, runs
 from podium.tracker.db import Database
+
+Row = tuple[str, str, Any, Any]
+
+
+def moved(version: int, was: str, now: str) -> Row:
+    return "version.stage", f"digits/{version}", {"stage": was}, {"stage": now, "digest": None}
+
+
+def promoted(version: int, *, request: int, archived: Sequence[int] = ()) -> Row:
+    """What else was decided by: see ``registry.promotion``."""
+    decided = {
+        "stage": "Production",
+        "archived": list(archived),
+        "digest": "",
+        "request": request,
+        "requester": "system",
+        "policy": None,
+        "approvers": [],
+        "overridden": [],
+    }
+    return "version.promote", f"digits/{version}", {"stage": "None"}, decided
 
 
 def test_every_change_leaves_a_row(db: Database) -> None:
@@ -41,14 +65,11 @@ def test_every_change_leaves_a_row(db: Database) -> None:
         ("model.create", "digits", None, {"tags": {"a": "b"}}),
         ("version.create", "digits/1", None, made),
         ("version.create", "digits/2", None, made),
-        *(
-            ("version.stage", f"digits/{n}", {"stage": was}, {"stage": now, "digest": None})
-            for n, was, now in (
-                (1, "None", "Production"),
-                (2, "None", "Production"),
-                (1, "Production", "Archived"),
-            )
-        ),
+        moved(1, "None", "Production"),
+        promoted(1, request=1),
+        moved(2, "None", "Production"),
+        moved(1, "Production", "Archived"),
+        promoted(2, request=2, archived=[1]),
         ("model.set-alias", "digits", None, {"champion": 2}),
         ("model.delete-alias", "digits", {"alias": "champion"}, None),
         ("model.set-tag", "digits", None, {"c": "d"}),

@@ -17,17 +17,21 @@ import pytest
 from flask import Flask
 from podium.client.entities import Metric
 from podium.client.wire import CONTENT_TYPE, Batch, encode
-from podium.registry import aliases, registered, versions
+from podium.registry import aliases, promotion, registered, versions
 from podium.registry.app import create_app
 from podium.registry.models import Base as RegistryBase
+from podium.registry.promotion import freezes, policies, stage_sets
 from podium.tracker import experiments, logged_models, runs
 from podium.tracker.artifacts.base import MultipartUpload, SignedDownload, SignedRequest
 from podium.tracker.artifacts.files import FolderStore
 from podium.tracker.artifacts.paths import parse_artifact_uri
-from podium.tracker.auth import accounts, grants, guard, tokens
+from podium.tracker.auth import accounts, caller, grants, guard, tokens
+from podium.tracker.auth.authenticate import load
+from podium.tracker.auth.caller import Visit
 from podium.tracker.auth.permissions import (
     ADMIN,
     APPROVE,
+    EVERYTHING,
     LOG,
     PUBLIC,
     READ,
@@ -38,7 +42,7 @@ from podium.tracker.auth.permissions import (
     permission_of,
 )
 from podium.tracker.auth.roles import EXPERIMENT, MODEL, Kind, Role
-from podium.tracker.auth.tables import Token
+from podium.tracker.auth.tables import Principal, Token
 from podium.tracker.config import Config
 from podium.tracker.db import Database
 from podium.tracker.models import LoggedModel
@@ -85,6 +89,9 @@ def at(kind: Kind | None, also: tuple[int, ...] = (), /, **path: Any) -> Ask:
 
 
 PLACE = f"{EXP}/{RUN}/artifacts"
+PROMOTION = "/api/v1/models/<name>"
+ID = {"request_id": 1}
+STAGES = [{"name": "None"}, {"name": "Archived"}]
 FORM = {"path": "f.txt", "upload_id": "x"}
 THING = {"kind": "experiment", "name": EXP}
 ROWS: dict[str, dict[str, Ask]] = {
@@ -236,6 +243,36 @@ ROWS: dict[str, dict[str, Ask]] = {
     f"{MLFLOW}/model-versions/set-tag": {"POST": on_model(version="1", key="k", value="v")},
     f"{MLFLOW}/model-versions/delete-tag": {"DELETE": on_model(version="1", key="k")},
     "/model-versions/get-artifact": {"GET": on_model(version="1", path="f.txt")},
+    **{
+        f"{PROMOTION}/{path}": {
+            method: Ask(MODEL, args, {"name": SECRET, "version": "1", **ids}, also=also)
+            for method, args in methods.items()
+        }
+        for path, ids, also, methods in (
+            ("promotions", {}, (), {"POST": {"version": "1", "stage": "Staging"}}),
+            ("requests", {}, (), {"GET": {}}),
+            ("requests/<int:request_id>", ID, (), {"GET": {}}),
+            ("requests/<int:request_id>/approve", ID, (), {"POST": {}}),
+            ("requests/<int:request_id>/reject", ID, (), {"POST": {"reason": "no"}}),
+            # What these take beside the role on the model is the service's to say.
+            ("requests/<int:request_id>/withdraw", ID, (403,), {"POST": {}}),
+            ("requests/<int:request_id>/override", ID, (403,), {"POST": {"reason": "now"}}),
+            ("requests/<int:request_id>/comments", ID, (), {"GET": {}, "POST": {"comment": "x"}}),
+            ("rollbacks", {}, (409,), {"POST": {"stage": "Staging"}}),
+            ("history", {}, (), {"GET": {}}),
+            ("holders", {}, (), {"GET": {"stage": "Production"}}),
+            ("versions/<version>/comments", {}, (), {"GET": {}, "POST": {"comment": "x"}}),
+            ("versions/<version>/inspection", {}, (), {"GET": {}}),
+            ("versions/<before>/diff/<after>", {"before": 1, "after": 1}, (), {"GET": {}}),
+            ("stages", {}, (), {"GET": {}, "PUT": {"stages": STAGES}, "DELETE": {}}),
+            ("policies", {}, (), {"GET": {}}),
+            ("policies/<stage>", {"stage": "Archived"}, (), {"PUT": {}, "DELETE": {}}),
+            ("freezes", {}, (), {"GET": {}, "POST": {"reason": "x"}}),
+            ("freezes/<int:freeze_id>", {"freeze_id": 1}, (), {"DELETE": {}}),
+        )
+    },
+    **{f"/api/v1/{path}": {"GET": of(None)} for path in ("stages", "policies", "freezes")},
+    "/api/v1/external-check-secrets": {"GET": of(None, url="https://a.example")},
     "/experiments": {"GET": of(None)},
     "/experiments/<experiment_id>": {"GET": at(EXPERIMENT, experiment_id=EXP)},
     "/runs/<run_id>": {"GET": at(EXPERIMENT, run_id=RUN)},
@@ -354,6 +391,14 @@ class World:
             self._person(db, name)
             for kind, thing in (("experiment", EXP), ("experiment", "2"), ("model", SECRET)):
                 grants.give(db, kind, thing, principal=name, role=role)
+        stage_sets.set_stages(db, SECRET, {"stages": [*STAGES, {"name": "Staging"}]})
+        policies.set_policy(db, SECRET, "Archived", {"approvals": 1})
+        freezes.freeze(db, SECRET, reason=SECRET, stage="Production")
+        with db.reading() as session:
+            principal = session.scalars(select(Principal.id).filter_by(name="editor")).one()
+            caller.begin(Visit(load(session, principal, EVERYTHING)))
+        promotion.promote(db, name=SECRET, version=1, stage="Archived")
+        caller.end()
         for scope in ("read", "log"):
             self.tokens[f"root for {scope}"] = tokens.create(
                 db, "root", name=scope, scopes=[scope]
@@ -513,11 +558,16 @@ def test_what_each_role_may_do() -> None:
 def test_every_table_of_the_registry_is_guarded_or_on_this_list() -> None:
     found = {owner.__table__.name for below in guard._guarded().values() for owner, _ in below}
     every = {table.name for table in RegistryBase.metadata.sorted_tables}
-    # Found by the number of a version, and only a version that was found has one.
-    of_versions = {"model_version_tags"}
+    # Found by the number of a version or a request, and only one that was found has one.
+    below = {
+        *("model_version_tags", "version_comments", "version_files", "version_inspections"),
+        "promotion_approvals",
+    }
+    # Of names and patterns of names: a model is told its own, the lists are for admins.
+    rules = {"stage_sets", "promotion_policies", "stage_freezes"}
     # For admins and the worker.
     of_admins = {"webhooks", "webhook_deliveries", "webhook_attempts", "outbox_events"}
-    assert every - found == of_versions | of_admins
+    assert every - found == below | rules | of_admins
 
 
 class TestModels:

@@ -105,11 +105,16 @@ class Team:
         ]
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """What was told of stages and requests."""
         with self.db.reading() as session:
             rows = session.execute(
                 select(OutboxEvent.type, OutboxEvent.data).order_by(OutboxEvent.id)
             )
-            return [(kind, json.loads(data)) for kind, data in rows]
+            return [
+                (kind, json.loads(data))
+                for kind, data in rows
+                if "TRANSITION" in kind or "ROLLED_BACK" in kind
+            ]
 
 
 def _point(key: str, value: float) -> Any:

@@ -17,6 +17,8 @@ from podium.registry.models import ModelVersion
 from podium.registry.outbox import OutboxEvent
 from podium.registry.promotion.tables import ApprovalRow, CommentRow, RequestRow, TransitionRow
 from podium.tracker import audit
+from podium.tracker.auth import accounts
+from podium.tracker.auth.roles import Role
 from podium.tracker.db import Database
 from sqlalchemy import func, select
 
@@ -135,6 +137,8 @@ def traces(db: Database) -> dict[str, Any]:
 @pytest.mark.parametrize("way", ["promote", "approve", "roll_back"])
 def test_all_or_nothing(db: Database, database_url: str, way: str) -> None:
     team = Team(db)
+    for name, role in (("ada", Role.EDITOR), ("bo", Role.APPROVER)):
+        accounts.create(db, name=name, role=role)  # the other process asks the database
     first, second = team.version(), team.version()
     asked(team, first)
     if way == "promote":
@@ -170,7 +174,8 @@ def test_all_or_nothing(db: Database, database_url: str, way: str) -> None:
     events = {"promote": 2, "approve": 3, "roll_back": 3}[way]
     assert after["outbox_events"] == before["outbox_events"] + events
     assert after["version_comments"] == before["version_comments"] + 1
-    assert len(after["audit"]) == len(before["audit"]) + (2 if way == "approve" else 1)
+    # The two stages and the decision, and an approval before it.
+    assert len(after["audit"]) == len(before["audit"]) + (4 if way == "approve" else 3)
     assert after["requests"][-1:] == ["DONE"]
     assert audit.verify(db).broken is None
     # Who asks again because no answer came is told that it is done.

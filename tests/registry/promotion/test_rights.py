@@ -34,11 +34,9 @@ def become(db: Database, name: str) -> None:
 
 
 def role(db: Database, name: str) -> Role:
-    """As the system sees it, and as the caller himself."""
     caller.end()
     with db.reading() as session:
-        found = role_of(session, name, find_model(session, "digits"))
-    return found
+        return role_of(session, name, find_model(session, "digits"))
 
 
 def test_roles_add_up_and_are_those_of_now(db: Database, team: Team) -> None:
