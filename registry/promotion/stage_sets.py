@@ -85,7 +85,8 @@ def known_stage(session: Session, stage: str) -> str:
         if name.lower() == stage.lower():
             return name
     raise BadRequest(
-        f"'stage' is {shown(stage)}, which is none of {', '.join(dict.fromkeys(names))}."
+        f"Invalid Model Version stage: {shown(stage)[1:-1]}. "
+        f"Value must be one of {', '.join(dict.fromkeys(names))}."
     )
 
 
