@@ -37,6 +37,17 @@ from sqlalchemy.orm import DeclarativeBase
 
 from ..models import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
 from ..outbox import OutboxEvent
+from ..promotion.tables import (
+    ApprovalRow,
+    CommentRow,
+    FileRow,
+    FreezeRow,
+    InspectionRow,
+    PolicyRow,
+    RequestRow,
+    StageSetRow,
+    TransitionRow,
+)
 from ..webhooks.models import Attempt, Delivery, Webhook
 
 Model = type[DeclarativeBase]
@@ -182,6 +193,15 @@ TABLES = (
     ),
     TableOf(Membership, key=("member", "in_group")),
     TableOf(Grant, key=("principal", "kind", "object")),
+    TableOf(StageSetRow, key=("id",)),
+    TableOf(PolicyRow, key=("id",)),
+    TableOf(FreezeRow, key=("id",)),
+    TableOf(RequestRow, key=("id",)),
+    TableOf(ApprovalRow, key=("id",)),
+    TableOf(TransitionRow, key=("id",)),
+    TableOf(CommentRow, key=("id",)),
+    TableOf(InspectionRow, key=("version",)),
+    TableOf(FileRow, key=("version", "path")),
     TableOf(AuditRow, key=("id",)),
 )
 
