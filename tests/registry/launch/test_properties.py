@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -136,6 +137,11 @@ def test_what_is_printed_is_read_back_the_same(spec: dict[str, Any]) -> None:
     assert read_file(as_yaml([spec])) == spec
     for made in manifests(spec):
         assert read_file(as_yaml([made])) == made
+
+
+@pytest.mark.parametrize("odd", ["\x85", "a\x85b", "a\n\x85", "\u2028", "\ufeff", "\n", " a ", "~"])
+def test_odd_texts_are_read_back_the_same(odd: str) -> None:
+    assert read_file(as_yaml([{"args": [odd]}])) == {"args": [odd]}
 
 
 @given(st.text())
