@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -237,13 +237,16 @@ def test_the_standard_library_is_all_it_needs() -> None:
 
 
 def test_import_takes_less_than_a_tenth_of_a_second() -> None:
+    """The processor's time, at its best: others that work on this machine do not count."""
+
     def run_ms(script: str) -> float:
         times = []
-        for _ in range(5):
-            began = time.perf_counter()
+        for _ in range(7):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run([sys.executable, "-c", script], check=True)
-            times.append(time.perf_counter() - began)
-        return statistics.median(times) * 1000
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return min(times) * 1000
 
     run_ms("from podium import client")  # leaves the compiled files behind
     assert run_ms("from podium import client") - run_ms("pass") < 100
