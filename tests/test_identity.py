@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import http.cookiejar
 import json
 import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from .services import free_ports
+from .services import oidc as idps
 from .services.podium import PodiumServer, podium_up
 from .test_cli import podium, refusal
 
@@ -173,3 +177,52 @@ def test_a_setting_that_could_be_misread_is_refused(tmp_path: Path, value: str) 
     line = refusal("up", "--data", str(tmp_path), PODIUM_AUTH=value)
     assert "P001" in line
     assert "OFF, REQUIRED" in line
+
+
+def test_people_sign_in_at_a_provider(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    with idps.provider() as idp:
+        idp.redirect_uri = f"http://127.0.0.1:{port}/login/oidc/callback"
+        idp.person = {"sub": "1", "preferred_username": "ada", "groups": ["ml"]}
+        settings = {
+            **REQUIRED,
+            "PODIUM_OIDC_ISSUER": idp.issuer,
+            "PODIUM_OIDC_CLIENT_ID": idps.CLIENT_ID,
+            "PODIUM_OIDC_CLIENT_SECRET": idps.CLIENT_SECRET,
+            "PODIUM_OIDC_ROLES": "ml=editor",
+        }
+        with podium_up(tmp_path, port=port, environ=settings) as server:
+            there, back = idp.consent, []
+
+            class ToTheProvider(urllib.request.HTTPRedirectHandler):
+                def redirect_request(
+                    self, req: Any, fp: Any, code: int, msg: str, *rest: Any
+                ) -> Any:
+                    headers, url = rest
+                    if url.startswith(idp.issuer):
+                        url = there(url)
+                        back.append(url)
+                    return super().redirect_request(req, fp, code, msg, headers, url)
+
+            jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+            browser = urllib.request.build_opener(jar, ToTheProvider)
+            with browser.open(f"{server.url}/login/oidc?next=/api/v1/me", timeout=30) as answer:
+                me = json.loads(answer.read())
+            told = server.log.read_text()
+    assert (me["name"], me["role"]) == ("ada", "editor")
+    for secret in (idps.CLIENT_SECRET, back[0].partition("?")[2]):
+        assert secret not in told
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"PODIUM_OIDC_ISSUER": "http://sso.example.org"}, "P007: PODIUM_OIDC_ISSUER"),
+        ({"PODIUM_OIDC_ISSUER": "https://sso.example.org"}, "P007: PODIUM_OIDC_CLIENT_ID"),
+        ({"PODIUM_OIDC_ROLES": "ml=king"}, "P001: PODIUM_OIDC_ROLES"),
+    ],
+)
+def test_a_provider_that_cannot_be_meant_is_refused(
+    tmp_path: Path, settings: dict[str, str], says: str
+) -> None:
+    assert says in refusal("up", "--data", str(tmp_path), **REQUIRED, **settings)

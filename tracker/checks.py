@@ -8,6 +8,7 @@ A check that fails stops the start with one line, instead of a stack trace at th
     P004  the artifact store can be used
     P005  nobody but this machine can reach a server that asks nobody who they are
     P006  the keys that secrets are encrypted with can be read
+    P007  people can sign in at the OpenID Connect provider, if there is one, and safely
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ def read_config(environ: Mapping[str, str], *, data: Path | None = None) -> Conf
 
 
 def check_start(config: Config, histories: Sequence[History], *, host: str, migrate: bool) -> None:
-    """Run P002 to P006; ``migrate`` brings an older schema up instead of refusing it."""
+    """Run P002 to P007; ``migrate`` brings an older schema up instead of refusing it."""
     with _numbered("P005"):
         _check_bind(host, config)
     with _numbered("P006"):
         Keyring(config.secret_keys, config.secret_keys_file).keys()
+    with _numbered("P007"):
+        if config.oidc is not None:
+            config.oidc.check(auth_required=config.auth_required)
     with _numbered("P002"):
         db = Database(config.database_url, pool_size=1)
         db.ping()

@@ -13,6 +13,8 @@ from pathlib import Path
 from podium.client.config import refuse_unknown
 from podium.client.errors import ConfigError
 
+from .auth.oidc import settings as oidc
+from .auth.oidc.settings import Oidc
 from .keyring import parse_keys
 from .networks import Network, parse_networks
 
@@ -34,6 +36,13 @@ SETTINGS: Mapping[str, str] = {
     "times as many at once. 0: no limit. Default 500.",
     "PODIUM_PROXIES": "How many proxies in front of the server name the caller's address. "
     "Default 0.",
+    "PODIUM_OIDC_ISSUER": "Address of an OpenID Connect provider that people sign in at.",
+    "PODIUM_OIDC_CLIENT_ID": "What the provider calls this server.",
+    "PODIUM_OIDC_CLIENT_SECRET": "By what it knows this server, unless it is a public client.",
+    "PODIUM_OIDC_CLIENT_SECRET_FILE": "A file that holds the secret, instead.",
+    "PODIUM_OIDC_SCOPES": "What the provider is asked for. Default: openid profile email.",
+    "PODIUM_OIDC_GROUPS_CLAIM": "Where its token lists the groups of somebody. Default: groups.",
+    "PODIUM_OIDC_ROLES": "What its groups are here, as in ml-leads=approver,vision=group:vision.",
 }
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 KEYS_FILE = "secret.keys"
@@ -56,6 +65,7 @@ class Config:
     auth_required: bool = False
     proxies: int = 0
     rate_limit: int = 500
+    oidc: Oidc | None = None
 
     def with_overrides(
         self, *, database_url: str | None = None, artifacts: str | None = None
@@ -105,6 +115,7 @@ def from_environment(environ: Mapping[str, str], *, data: Path | None = None) ->
         == "REQUIRED",
         rate_limit=_count(environ, "PODIUM_RATE_LIMIT", default=500, limit=1_000_000, least=0),
         proxies=_count(environ, "PODIUM_PROXIES", default=0, limit=16, least=0),
+        oidc=oidc.from_environment(environ),
     )
 
 

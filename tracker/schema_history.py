@@ -34,7 +34,7 @@ class History:
     version_table: str
 
 
-TRACKER = History(Path(__file__).parent / "migrations", "0005", "tracker_version")
+TRACKER = History(Path(__file__).parent / "migrations", "0006", "tracker_version")
 
 
 def upgrade(db: Database, histories: Sequence[History]) -> bool:

@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from podium.tracker.audit.table import AuditRow
-from podium.tracker.auth.tables import Grant, Invitation, Login, Membership, Principal, Token
+from podium.tracker.auth.tables import (
+    Grant,
+    Invitation,
+    Login,
+    Membership,
+    Principal,
+    SignIn,
+    Token,
+)
 from podium.tracker.models import (
     Dataset,
     DatasetInput,
@@ -215,6 +223,7 @@ LEFT_BEHIND: Mapping[Model, str] = {
     Token: "a secret of the original",
     Login: "a secret of the original",
     Invitation: "a secret of the original",
+    SignIn: "over in minutes",
     Webhook: "a copy must not send what the original sends, and secrets stay where their key is",
     OutboxEvent: "the original sends it",
     Delivery: "the original's log",

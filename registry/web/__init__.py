@@ -14,6 +14,7 @@ from .assets import Assets, assets
 from .experiments import experiments
 from .home import home
 from .models import models
+from .oidc import oidc
 from .people import people
 from .runs import runs
 from .table import NEWEST_FIRST
@@ -31,7 +32,7 @@ def register(app: Flask) -> None:
     app.context_processor(_of_every_page)
     for blueprint in (
         *(home, assets, experiments, runs, models, webhooks),
-        *(account, people),
+        *(account, oidc, people),
     ):
         app.register_blueprint(blueprint)
     headers.register(app)

@@ -18,7 +18,8 @@ account = Blueprint("account", __name__)
 @account.get("/login")
 @allow(PUBLIC)
 def login() -> str:
-    return render_template("login.html", next=_inside(request.args.get("next", "")))
+    onward = inside(request.args.get("next", ""))
+    return render_template("login.html", next=onward, provider=services().config.oidc)
 
 
 @account.post("/login")
@@ -26,12 +27,12 @@ def login() -> str:
 def sign_in() -> Response:
     require_our_page(request)
     request.max_content_length = MAX_FORM
-    name, onward = request.form.get("name", ""), _inside(request.form.get("next", ""))
+    name, onward = request.form.get("name", ""), inside(request.form.get("next", ""))
     try:
         found = logins.check_password(services().db, name, request.form.get("password", ""))
     except PodiumError as error:
-        return _again("login.html", error, name=name, next=onward)
-    return _signed_in(found.id, onward)
+        return login_again(error, name=name, next=onward)
+    return signed_in(found.id, onward)
 
 
 @account.get("/welcome")
@@ -54,7 +55,7 @@ def accept() -> Response:
     except BadRequest as error:
         whose = invitations.whose(services().db, key)
         return _again("welcome.html", error, key=key, name=whose, chosen=name)
-    return _signed_in(made, "/experiments")
+    return signed_in(made, "/experiments")
 
 
 @account.post("/logout")
@@ -128,7 +129,8 @@ def _page(secret: str = "") -> str:
     )
 
 
-def _signed_in(principal: int, onward: str) -> Response:
+def signed_in(principal: int, onward: str) -> Response:
+    """Onward, with the cookie of a new login."""
     browser = request.headers.get("User-Agent", "")
     answer = _to(onward)
     answer.set_cookie(
@@ -141,6 +143,11 @@ def _signed_in(principal: int, onward: str) -> Response:
         samesite="Lax",
     )
     return answer
+
+
+def login_again(error: PodiumError, **values: object) -> Response:
+    """The page to sign in, which says why it did not work."""
+    return _again("login.html", error, provider=services().config.oidc, **values)
 
 
 def _again(template: str, error: PodiumError, **values: object) -> Response:
@@ -161,7 +168,7 @@ def login_link(path: str, query: str) -> str:
     return "/login" if onward == "/" else f"/login?{urlencode({'next': onward})}"
 
 
-def _inside(path: str) -> str:
+def inside(path: str) -> str:
     """A path of this server; what a browser could take for another one's address is not."""
     plain = path.isprintable() and path.startswith("/") and not path.startswith(("//", "/\\"))
     return path if plain and "\\" not in path else "/experiments"

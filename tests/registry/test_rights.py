@@ -281,6 +281,9 @@ ROWS: dict[str, dict[str, Ask]] = {
     # Without a page of ours around them, these two are refused to everybody alike.
     "/login": {"GET": of(None), "POST": Ask(form={}, also=(403,))},
     "/welcome": {"GET": of(None, also=(404,)), "POST": Ask(form={}, also=(403,))},
+    # Without a provider they are not there.
+    "/login/oidc": {"GET": of(None, also=(404,))},
+    "/login/oidc/callback": {"GET": of(None, also=(404,))},
     "/logout": {"POST": Ask(form={})},
     "/account": {"GET": of(None)},
     "/account/tokens": {"POST": Ask(form={"name": "x", "scope": "read", "days": "1"})},

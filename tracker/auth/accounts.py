@@ -39,6 +39,8 @@ class Account:
     email: str
     created: int
     has_password: bool
+    issuer: str = ""
+    """The provider that he signs in at."""
     groups: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
 
@@ -71,7 +73,15 @@ def create(
         return _account(session, add(session, name=name, kind=kind, role=role, email=email))
 
 
-def add(session: Session, *, name: str, kind: str, role: Role, email: str = "") -> Principal:
+def add(
+    session: Session,
+    *,
+    name: str,
+    kind: str,
+    role: Role,
+    email: str = "",
+    subject: str | None = None,
+) -> Principal:
     """As :func:`create`, part of a wider transaction."""
     row = Principal(
         name=check_name(name),
@@ -79,6 +89,7 @@ def add(session: Session, *, name: str, kind: str, role: Role, email: str = "") 
         role=role,
         active=True,
         email=check_text(email, "email", limit=320),
+        subject=subject,
         created=now_ms(),
     )
     session.add(row)
@@ -88,7 +99,8 @@ def add(session: Session, *, name: str, kind: str, role: Role, email: str = "") 
         raise AlreadyExists(
             f"There is an account or group named {row.name!r} already: choose another 'name'."
         ) from None
-    _record(session, f"{kind}.create", row, after={"role": role.label})
+    after = {"role": role.label} if subject is None else {"role": role.label, "subject": subject}
+    _record(session, f"{kind}.create", row, after=after)
     return row
 
 
@@ -165,7 +177,13 @@ def change_password(db: Database, *, old: str, new: str) -> None:
     """The caller's own. All his logins end: who has stolen the old one has one of them, perhaps."""
     hashed = hash_password(new)
     with db.reading() as session:
-        stored = session.get_one(Principal, own_id()).password
+        row = session.get_one(Principal, own_id())
+        stored, issuer = row.password, issuer_of(row)
+    if stored is None and issuer:
+        raise BadRequest(
+            f"You sign in at {issuer}, so you have no password to change. Ask an admin for a link "
+            "if you need one."
+        )
     if stored is not None and not password_fits(old, stored):
         raise BadRequest(
             "'old' is not your password. Ask an admin for a new link if you forgot it."
@@ -224,6 +242,10 @@ def check_name(name: str) -> str:
     return name.lower()
 
 
+def issuer_of(row: Principal) -> str:
+    return (row.subject or "").partition(" ")[0]
+
+
 def _account(session: Session, row: Principal) -> Account:
     return Account(
         name=row.name,
@@ -233,6 +255,7 @@ def _account(session: Session, row: Principal) -> Account:
         email=row.email,
         created=row.created,
         has_password=row.password is not None,
+        issuer=issuer_of(row),
         groups=_names(session, Membership.group, Membership.member == row.id),
         members=_names(session, Membership.member, Membership.group == row.id),
     )

@@ -125,3 +125,15 @@ class Invitation(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     principal: Mapped[int | None] = mapped_column(ForeignKey("principals.id", ondelete="CASCADE"))
     expires: Mapped[int] = mapped_column(BigInteger)
+
+
+class SignIn(Base):
+    """A browser that has gone to the provider to say who it is, and is not back yet."""
+
+    __tablename__ = "sign_ins"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    onward: Mapped[str] = mapped_column(Text)
+    expires: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (Index("sign_ins_by_expiry", "expires"),)
