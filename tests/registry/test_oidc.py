@@ -187,16 +187,19 @@ class TestState:
     def test_another_browser_cannot_take_it(self, app: Flask, idp: Provider) -> None:
         """Or somebody could sign others in as himself, and see what they log."""
         back = idp.consent(leave(browser(app)))
-        refused(browser(app).get(back))
         victim = browser(app)
         leave(victim)
-        refused(victim.get(back))
+        for other in (browser(app), victim):
+            assert "This browser did not begin" in refused(other.get(back))
+        assert "/token" not in idp.asked
 
     @pytest.mark.parametrize("state", ["", "x", "é", "\x00"])
     def test_a_state_that_is_none(self, app: Flask, idp: Provider, state: str) -> None:
         client = browser(app)
         leave(client)
-        refused(client.get("/login/oidc/callback", query_string={"code": "x", "state": state}))
+        answer = client.get("/login/oidc/callback", query_string={"code": "x", "state": state})
+        assert "This browser did not begin" in refused(answer)
+        assert "/token" not in idp.asked
 
     def test_it_expires(
         self, app: Flask, idp: Provider, db: Database, monkeypatch: pytest.MonkeyPatch

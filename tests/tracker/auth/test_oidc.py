@@ -86,6 +86,7 @@ class TestTokens:
             pytest.param(_set(nonce=None, nonce_supported=False), id="nonce not supported"),
             pytest.param(_set(aud="another"), id="aud"),
             pytest.param(_set(aud=["another"]), id="auds"),
+            pytest.param(_set(aud="another", azp=CLIENT_ID), id="for us, not by us"),
             pytest.param(_set(aud=[CLIENT_ID, "another"]), id="shared without azp"),
             pytest.param(_set(azp="another"), id="azp"),
             pytest.param(_set(aud=None), id="no aud"),
@@ -233,13 +234,11 @@ class TestDocuments:
         [
             b"",
             b"[]",
-            b'{"issuer": "https://evil.example"}',
             b'{"issuer": "%s"}',
             b'{"issuer": "%s", "authorization_endpoint": "javascript:alert(1)",'
             b' "token_endpoint": "%s/token", "jwks_uri": "%s/keys"}',
             b'{"issuer": "%s", "authorization_endpoint": "%s/authorize",'
             b' "token_endpoint": "http://10.0.0.1/token", "jwks_uri": "%s/keys"}',
-            b" " * (wire.MAX_BODY + 1),
         ],
     )
     def test_that_are_not_believed(
@@ -248,6 +247,23 @@ class TestDocuments:
         body = body.replace(b"%s", idp.issuer.encode())
         idp.answers["/.well-known/openid-configuration"] = 200, body
         with pytest.raises(Unavailable):
+            leave(provider)
+
+    def test_of_another_issuer(self, provider: Provider, idp: idps.Provider) -> None:
+        path = "/.well-known/openid-configuration"
+        status, body = idp.get(path)
+        for other in (b"https://evil.example", f"{idp.issuer}/".encode()):
+            changed = body.replace(idp.issuer.encode() + b'"', other + b'"')
+            assert changed != body
+            idp.answers[path] = status, changed
+            with pytest.raises(Unavailable, match="another name than PODIUM_OIDC_ISSUER"):
+                leave(Provider(provider.settings))
+
+    def test_one_that_does_not_end(self, provider: Provider, idp: idps.Provider) -> None:
+        path = "/.well-known/openid-configuration"
+        status, body = idp.get(path)
+        idp.answers[path] = status, body + b" " * wire.MAX_BODY
+        with pytest.raises(Unavailable, match="more than 1048576 bytes"):
             leave(provider)
 
     def test_no_redirect_is_followed(self, provider: Provider, idp: idps.Provider) -> None:
