@@ -31,6 +31,11 @@ class Difference(Generic[T]):
     before: T | None
     after: T | None
 
+    @property
+    def differs(self) -> bool:
+        """NaN is the same as NaN."""
+        return not _same(self.before, self.after)
+
 
 @dataclass(frozen=True, slots=True)
 class VersionDiff:
@@ -62,16 +67,17 @@ class _Side:
     unread: bool
 
 
-def diff_versions(db: Database, name: str, before: str | int, after: str | int) -> VersionDiff:
+def diff_versions(
+    db: Database, name: str, before: str | int, after: str | int, *, everything: bool = False
+) -> VersionDiff:
+    """What is not the same; ``everything`` tells what is, too."""
     with db.reading() as session:
         first, second = (find_version(session, name, each) for each in (before, after))
         old, new = _side(session, first), _side(session, second)
     kinds = ("params", "metrics", "schema", "environment", "files")
-    found = {kind: differences(getattr(old, kind), getattr(new, kind)) for kind in kinds}
-    same = {
-        kind: len(getattr(old, kind).keys() | getattr(new, kind).keys()) - len(found[kind])
-        for kind in kinds
-    }
+    every = {kind: beside(getattr(old, kind), getattr(new, kind)) for kind in kinds}
+    found = {kind: tuple(each for each in every[kind] if each.differs) for kind in kinds}
+    same = {kind: len(every[kind]) - len(found[kind]) for kind in kinds}
     sides = ((first, old), (second, new))
     return VersionDiff(
         name=name,
@@ -79,16 +85,20 @@ def diff_versions(db: Database, name: str, before: str | int, after: str | int) 
         after=second.version,
         same=same,
         unread=tuple(row.version for row, side in sides if side.unread),
-        **found,
+        **(every if everything else found),
     )
 
 
 def differences(before: Mapping[str, T], after: Mapping[str, T]) -> tuple[Difference[T], ...]:
-    """What is not the same, in the order of the keys. NaN is the same as NaN."""
+    """What is not the same, in the order of the keys."""
+    return tuple(each for each in beside(before, after) if each.differs)
+
+
+def beside(before: Mapping[str, T], after: Mapping[str, T]) -> tuple[Difference[T], ...]:
+    """All of both, in the order of the keys."""
     return tuple(
         Difference(key, before.get(key), after.get(key))
         for key in sorted(before.keys() | after.keys())
-        if key not in before or key not in after or not _same(before[key], after[key])
     )
 
 

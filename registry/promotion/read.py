@@ -9,6 +9,7 @@ from podium.client.entities import Page
 from podium.client.errors import BadRequest, NotFound
 from podium.client.promotion import GateResult, Promotion, RequestStatus, TransitionKind
 from podium.client.rules import shown
+from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -82,6 +83,17 @@ def list_requests(
         more = len(rows) > max_results
         rows = rows[:max_results]
         return Page(tuple(promotions(session, rows)), str(rows[-1].id) if more else None)
+
+
+def waiting_for(session: Session, model: RegisteredModel, *, limit: int) -> list[Promotion]:
+    """What waits in a model, the newest first; what is overdue does so no more."""
+    wanted = requests().where(
+        RequestRow.model == model.id,
+        RequestRow.status == RequestStatus.WAITING,
+        RequestRow.expires.is_(None) | (RequestRow.expires > now_ms()),
+    )
+    rows = session.scalars(wanted.order_by(RequestRow.id.desc()).limit(limit)).all()
+    return promotions(session, rows)
 
 
 def promotions(session: Session, rows: Sequence[RequestRow]) -> list[Promotion]:

@@ -37,12 +37,20 @@ def role_of(session: Session, name: str, model: RegisteredModel) -> Role:
 
 def require(session: Session, model: RegisteredModel, role: Role, what: str) -> None:
     """Refuse unless the caller has this role or a higher one; ``what`` completes "to …"."""
+    refusal = lacks(session, model, role, what)
+    if refusal:
+        raise PermissionDenied(refusal)
+
+
+def lacks(session: Session, model: RegisteredModel, role: Role, what: str) -> str:
+    """Why the caller would be refused; empty when he has the role."""
     found = role_here(session, model)
-    if found < role:
-        raise PermissionDenied(
-            f"You are {found.label} of the model {model.name}: {what} takes the role {role.label}. "
-            "Ask an admin of the model for it."
-        )
+    if found >= role:
+        return ""
+    return (
+        f"You are {found.label} of the model {model.name}: {what} takes the role {role.label}. "
+        "Ask an admin of the model for it."
+    )
 
 
 @contextmanager

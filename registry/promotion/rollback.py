@@ -6,6 +6,8 @@ files; and no freeze stops it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from podium.client.errors import Conflict
 from podium.client.promotion import Transition
 from podium.client.rules import check_text
@@ -23,7 +25,7 @@ from .locks import hold_rules
 from .policies import policy_of
 from .refusals import recorded
 from .requests import MAX_COMMENT
-from .rights import require
+from .rights import lacks, require
 from .stage_sets import stages_of
 
 
@@ -50,9 +52,7 @@ def roll_back(
         model = find_model(session, name, change=True)
         stages = stages_of(session, model.name)
         target = stages.named(stage)
-        policy = policy_of(session, model.name, target.name).policy
-        role = policy.approver if policy.approvals else Role.EDITOR
-        require(session, model, role, "to roll back")
+        require(session, model, _role_for(session, model, target.name), "to roll back")
         taken, back = _two(session, model, target.name, version)
         decided = carry_out.roll_back(
             session, taken, back, stages=stages, stage=target.name, comment=comment
@@ -61,16 +61,52 @@ def roll_back(
         return decided
 
 
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What a rollback of a stage would do: of its ``holders`` ``taken`` leaves, ``back`` returns.
+
+    ``refused`` says why the caller cannot have it.
+    """
+
+    stage: str
+    holders: tuple[int, ...]
+    taken: int | None = None
+    back: int | None = None
+    refused: str = ""
+
+
+def undos(db: Database, name: str) -> list[Undo]:
+    """One for each stage that versions come to, in the order of the stages."""
+    with db.reading() as session:
+        model = find_model(session, name)
+        stages = stages_of(session, model.name)
+        return [
+            _undo(session, model, stage)
+            for stage in stages.table
+            if stage not in (stages.first, stages.archive)
+        ]
+
+
+def _undo(session: Session, model: RegisteredModel, stage: str) -> Undo:
+    holders = tuple(sorted(_there(session, model, stage)))
+    try:
+        taken, back = _two(session, model, stage, None)
+    except Conflict as none:
+        return Undo(stage, holders, refused=none.message)
+    refused = lacks(session, model, _role_for(session, model, stage), "to roll back")
+    return Undo(stage, holders, None if taken is None else taken.version, back.version, refused)
+
+
+def _role_for(session: Session, model: RegisteredModel, stage: str) -> Role:
+    policy = policy_of(session, model.name, stage).policy
+    return policy.approver if policy.approvals else Role.EDITOR
+
+
 def _two(
     session: Session, model: RegisteredModel, stage: str, wanted: str | int | None
 ) -> tuple[ModelVersion | None, ModelVersion]:
     """Who leaves the stage, if anybody does, and who comes back."""
-    there = {
-        each.version: each
-        for each in session.scalars(
-            versions().where(ModelVersion.model == model.id, ModelVersion.stage == stage)
-        )
-    }
+    there = _there(session, model, stage)
     steps = steps_of(session, model)
     holder = _last_come(steps, stage, there)
     if wanted is not None and (holder is None or str(holder) != str(wanted)):
@@ -89,6 +125,11 @@ def _two(
             "promote it, if that is what you want."
         )
     return (None if holder is None else there[holder]), back
+
+
+def _there(session: Session, model: RegisteredModel, stage: str) -> dict[int, ModelVersion]:
+    wanted = versions().where(ModelVersion.model == model.id, ModelVersion.stage == stage)
+    return {each.version: each for each in session.scalars(wanted)}
 
 
 def _last_come(steps: list[Transition], stage: str, there: dict[int, ModelVersion]) -> int | None:

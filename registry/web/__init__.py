@@ -12,10 +12,13 @@ from . import errors, formats, headers
 from .account import account
 from .assets import Assets, assets
 from .experiments import experiments
+from .history import history
 from .home import home
 from .models import models
 from .oidc import oidc
 from .people import people
+from .policies import policies
+from .promotions import promotions
 from .runs import runs
 from .table import NEWEST_FIRST
 from .webhooks import webhooks
@@ -31,8 +34,8 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["csrf"] = csrf
     app.context_processor(_of_every_page)
     for blueprint in (
-        *(home, assets, experiments, runs, models, webhooks),
-        *(account, oidc, people),
+        *(home, assets, experiments, runs, models, promotions, history),
+        *(policies, webhooks, account, oidc, people),
     ):
         app.register_blueprint(blueprint)
     headers.register(app)

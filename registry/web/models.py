@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 from podium.client.entities import ModelVersion, Page, RegisteredModel, RunSnapshot
 from podium.client.errors import BadRequest, NotFound
 from podium.tracker import runs
@@ -12,13 +13,15 @@ from podium.tracker.auth.permissions import READ, allow
 from podium.tracker.services import services
 
 from .. import prompts, registered, version_files, versions
-from ..stages import CANONICAL
-from .answers import answer, link, literal, quoted
+from ..inspection import service as inspection
+from ..promotion import board, comments, history, read
+from .answers import answer, link, link_to, literal, quoted
 from .files import Files, Place, look
 
 models = Blueprint("models", __name__, url_prefix="/models")
 
 _PAGE = 50
+_FEW = 20
 # Tags beginning so are bookkeeping between clients and servers.
 _SYSTEM = ("mlflow.", "podium.")
 
@@ -45,7 +48,12 @@ def listing() -> Response:
 @models.get("/<name>")
 @allow(READ)
 def page(name: str) -> Response:
-    """A model, and its versions: all, those in a stage, or those that a filter finds."""
+    """A model by stages, and its versions: all, those in a stage, or those that a filter finds."""
+    return model_page(name)
+
+
+def model_page(name: str, *, denied: str = "", typed: Mapping[str, str] | None = None) -> Response:
+    """``denied`` is why a promotion, asked for by the form that said ``typed``, was refused."""
     model = registered.get_model(services().db, name)
     text, stage = request.args.get("filter", ""), request.args.get("stage", "")
     found: Page[ModelVersion] = Page(())
@@ -67,37 +75,55 @@ def page(name: str) -> Response:
         refused,
         model=model,
         tags=_chosen(model.tags),
+        board=board.board(services().db, name),
+        denied=denied,
+        typed=typed or {},
         page=found,
         filter=text,
         stage=stage,
-        stages=list(CANONICAL.table),
-        link=link,
+        link=partial(link_to, url_for("models.page", name=name)),
     )
 
 
 @models.get("/<name>/versions/<version>")
 @allow(READ)
-def version_page(name: str, version: str) -> str:
-    found = versions.get_version(services().db, name, version)
-    return render_template(
-        "model_version.html",
-        shown=found,  # the version of Podium is called so in every template
-        run=_run(found),
-        tags=_chosen(found.tags),
-        prompt=found.tags.get(prompts.TEXT_TAG),
-        files=_files(found) if found.storage_location else None,
+def version_page(name: str, version: str) -> Response:
+    return one_version(name, version)
+
+
+def one_version(
+    name: str, version: str, *, denied: str = "", typed: Mapping[str, str] | None = None
+) -> Response:
+    """``denied`` is why what the form that said ``typed`` asked for was refused."""
+    db = services().db
+    found = versions.get_version(db, name, version)
+    return make_response(
+        render_template(
+            "model_version.html",
+            shown=found,  # the version of Podium is called so in every template
+            run=_run(found),
+            tags=_chosen(found.tags),
+            prompt=found.tags.get(prompts.TEXT_TAG),
+            choices=board.choices(db, name, version),
+            requests=read.list_requests(db, name, version=version, max_results=_FEW).items,
+            steps=history.list_transitions(db, name, version=version, max_results=_FEW).items,
+            comments=comments.comments_on_version(db, name, version),
+            report=inspection.report(db, name, version) if found.storage_location else None,
+            files=_files(found) if found.storage_location else None,
+            denied=denied,
+            typed=typed or {},
+        )
     )
 
 
 @models.get("/<name>/versions/<version>/files")
 @allow(READ)
-def version_page_files(name: str, version: str) -> str:
+def version_page_files(name: str, version: str) -> Response:
     """The files alone, for a page that has the rest; without a script, the whole page."""
     if request.headers.get("HX-Request") != "true":
-        return version_page(name, version)
-    return render_template(
-        "files.html", files=_files(versions.get_version(services().db, name, version))
-    )
+        return one_version(name, version)
+    found = _files(versions.get_version(services().db, name, version))
+    return make_response(render_template("files.html", files=found))
 
 
 def _chosen(tags: Mapping[str, str]) -> dict[str, str]:

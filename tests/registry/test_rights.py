@@ -297,6 +297,28 @@ ROWS: dict[str, dict[str, Ask]] = {
     "/models/<name>": {"GET": at(MODEL, name=SECRET)},
     "/models/<name>/versions/<version>": {"GET": at(MODEL, name=SECRET, version="1")},
     "/models/<name>/versions/<version>/files": {"GET": at(MODEL, name=SECRET, version="1")},
+    **{
+        f"/models/<name>/{path}": {
+            method: Ask(MODEL, path={"name": SECRET, "version": "1", **ids}, form=form, also=also)
+            for method, form in methods.items()
+        }
+        for path, ids, also, methods in (
+            ("promotions", {}, (), {"POST": {"version": "1", "stage": "Staging"}}),
+            ("requests", {}, (), {"GET": None}),
+            ("requests/<int:request_id>", ID, (), {"GET": None}),
+            ("requests/<int:request_id>/approve", ID, (), {"POST": {}}),
+            ("requests/<int:request_id>/reject", ID, (), {"POST": {"reason": "no"}}),
+            ("requests/<int:request_id>/withdraw", ID, (403,), {"POST": {}}),
+            ("requests/<int:request_id>/override", ID, (403,), {"POST": {"reason": "now"}}),
+            ("requests/<int:request_id>/comments", ID, (), {"POST": {"comment": "x"}}),
+            ("versions/<version>/comments", {}, (), {"POST": {"comment": "x"}}),
+            ("history", {}, (), {"GET": None}),
+            ("rollbacks", {}, (409,), {"POST": {"stage": "Staging"}}),
+            ("freezes", {}, (), {"POST": {"reason": "x"}}),
+            ("freezes/<int:freeze_id>/lift", {"freeze_id": 1}, (), {"POST": {}}),
+        )
+    },
+    "/policies": {"GET": of(None)},
 }
 
 # The gate lets in admins only, before anything is looked for: no webhook has to be there.

@@ -1,7 +1,7 @@
 """Gates: what must be true of a version before it goes to a stage.
 
-A gate is a frozen dataclass with a ``kind`` and a method ``check``; to add one is to write it and
-to name it in ``GATES``.
+A gate is a frozen dataclass with a ``kind``, its ``words`` and a method ``check``; to add one is to
+write it and to name it in ``GATES``.
 """
 
 from __future__ import annotations

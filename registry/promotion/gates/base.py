@@ -67,6 +67,10 @@ class Gate(Protocol):
 
     kind: ClassVar[str]
 
+    @property
+    def words(self) -> str:
+        """What must be true, for a person who reads the policy."""
+
     def check(self, facts: Facts) -> Verdict: ...
 
 
@@ -107,6 +111,15 @@ def finite(value: float | None, field: str) -> None:
 
 def number(value: float) -> str:
     return f"{value:.6g}"
+
+
+def bounds(least: float | None, most: float | None) -> str:
+    """As in "at least 1 and at most 2"."""
+    return " and ".join(
+        f"{word} {number(bound)}"
+        for word, bound in (("at least", least), ("at most", most))
+        if bound is not None
+    )
 
 
 def _told(value: Any) -> Any:

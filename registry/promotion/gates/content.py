@@ -28,6 +28,11 @@ class SameDataset:
     context: str = ""
     digest: str = ""
 
+    @property
+    def words(self) -> str:
+        data = f"the data set {self.digest}" if self.digest else "the data that the holder's has"
+        return f"its run has read {data}{f' for {self.context}' if self.context else ''}"
+
     def check(self, facts: Facts) -> Verdict:
         ours = self._read_by(facts.version)
         compared: dict[str, object] = {"datasets": _written(ours)}
@@ -73,6 +78,15 @@ class Required:
         if not self.tags and not self.params:
             raise BadRequest("A gate 'required' needs 'tags' or 'params'.")
 
+    @property
+    def words(self) -> str:
+        wanted = [("tag", *each) for each in self.tags.items()]
+        wanted += [("param", *each) for each in self.params.items()]
+        said = [
+            f"{what} {key}" + ("" if value == ANY else f" = {value}") for what, key, value in wanted
+        ]
+        return f"it has {', '.join(said)}"
+
     def check(self, facts: Facts) -> Verdict:
         compared, missing = {}, []
         for word, wanted, found in (
@@ -94,6 +108,10 @@ class SchemaCompatible:
     """Who calls the holder can call it: it asks for no more, and answers no less."""
 
     kind: ClassVar[str] = "schema"
+
+    @property
+    def words(self) -> str:
+        return "who calls the holder can call it"
 
     def check(self, facts: Facts) -> Verdict:
         if facts.version.model is None:
@@ -131,6 +149,11 @@ class ScanClean:
     kind: ClassVar[str] = "scan"
     trusted: tuple[str, ...] = ()
 
+    @property
+    def words(self) -> str:
+        but = f" but classes of {', '.join(self.trusted)}" if self.trusted else ""
+        return f"the scan of its files found nothing{but}"
+
     def check(self, facts: Facts) -> Verdict:
         scan = facts.version.scan
         found = [f"{each['path']} {each['text']}" for each in facts.version.findings[:20]]
@@ -156,6 +179,10 @@ class FilesUnchanged:
     """Its files are, byte for byte, those that were registered: they are read again to know."""
 
     kind: ClassVar[str] = "files"
+
+    @property
+    def words(self) -> str:
+        return "its files are those that were registered"
 
     def check(self, facts: Facts) -> Verdict:
         return Verdict(False, "Its files have not been compared: this server has no store at hand.")

@@ -35,6 +35,10 @@ class ExternalCheck:
                 f"'url' is {shown(self.url)}: give an http(s) address without a user in it."
             )
 
+    @property
+    def words(self) -> str:
+        return f"{self._who} says yes"
+
     def check(self, facts: Facts) -> Verdict:
         return Verdict(False, f"{self._who} was not asked.", {"url": self.url})
 
@@ -54,6 +58,10 @@ class LaunchSucceeded:
 
     kind: ClassVar[str] = "launch"
     target: str
+
+    @property
+    def words(self) -> str:
+        return f"a launch of it to {self.target} has succeeded"
 
     def check(self, facts: Facts) -> Verdict:
         return Verdict(

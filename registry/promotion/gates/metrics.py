@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from podium.client.errors import BadRequest
 
-from .base import Facts, Verdict, finite, number
+from .base import Facts, Verdict, bounds, finite, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class MetricThreshold:
         if self.at_least is None and self.at_most is None:
             raise BadRequest("A gate 'metric' needs 'at_least' or 'at_most'.")
 
+    @property
+    def words(self) -> str:
+        return f"{self.metric} is {bounds(self.at_least, self.at_most)}"
+
     def check(self, facts: Facts) -> Verdict:
         value = facts.version.metrics.get(self.metric)
         compared = {"metric": self.metric, "value": value}
@@ -37,11 +41,7 @@ class MetricThreshold:
         # Written so that NaN passes nothing.
         enough = self.at_least is None or value >= self.at_least
         not_too_much = self.at_most is None or value <= self.at_most
-        wanted = " and ".join(
-            f"{word} {number(bound)}"
-            for word, bound in (("at least", self.at_least), ("at most", self.at_most))
-            if bound is not None
-        )
+        wanted = bounds(self.at_least, self.at_most)
         return Verdict(
             enough and not_too_much,
             f"{self.metric} is {number(value)}; it must be {wanted}.",
@@ -67,6 +67,13 @@ class MetricAgainstHolder:
         finite(self.within_percent, "within_percent")
         if self.within_percent < 0:
             raise BadRequest("'within_percent' is below 0: give how much worse the metric may be.")
+
+    @property
+    def words(self) -> str:
+        slack = self.within_percent
+        worse = f"at most {number(slack)} % worse than" if slack else "as good as"
+        alone = "" if self.without_holder == "pass" else "; there must be a holder"
+        return f"{self.metric} is {worse} the holder's ({self.better} is better){alone}"
 
     def check(self, facts: Facts) -> Verdict:
         holder, value = facts.holder, facts.version.metrics.get(self.metric)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from podium.client.errors import BadRequest
 
-from .base import Facts, Verdict, finite, number
+from .base import Facts, Verdict, bounds, finite, number
 
 _HOUR = 3_600_000
 
@@ -29,6 +29,11 @@ class Age:
         if self.at_least_hours is None and self.at_most_hours is None:
             raise BadRequest("A gate 'age' needs 'at_least_hours' or 'at_most_hours'.")
 
+    @property
+    def words(self) -> str:
+        since = "it was registered" if self.since == "registered" else "it came to its stage"
+        return f"{bounds(self.at_least_hours, self.at_most_hours)} hours since {since}"
+
     def check(self, facts: Facts) -> Verdict:
         version = facts.version
         begun = version.created if self.since == "registered" else version.in_stage_since
@@ -36,11 +41,7 @@ class Age:
         passed = (self.at_least_hours is None or hours >= self.at_least_hours) and (
             self.at_most_hours is None or hours <= self.at_most_hours
         )
-        wanted = " and ".join(
-            f"{word} {number(bound)}"
-            for word, bound in (("at least", self.at_least_hours), ("at most", self.at_most_hours))
-            if bound is not None
-        )
+        wanted = bounds(self.at_least_hours, self.at_most_hours)
         what = "It was registered" if self.since == "registered" else f"It came to {version.stage}"
         return Verdict(
             passed,

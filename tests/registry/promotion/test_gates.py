@@ -253,3 +253,30 @@ def test_what_cannot_be_asked_is_not_passed() -> None:
         gate = parse_gate(each, "gate")
         if isinstance(gate, OutsideGate):
             assert not gate.ask(FACTS, Outside()).passed
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (
+            {"gate": "metric", "metric": "a", "at_least": 1, "at_most": 2.5},
+            "a is at least 1 and at",
+        ),
+        ({"gate": "metric_vs_holder", "metric": "a"}, "as good as the holder's (higher is better)"),
+        (
+            {"gate": "metric_vs_holder", "metric": "a", "without_holder": "fail"},
+            "; there must be a holder",
+        ),
+        ({"gate": "same_dataset", "context": "eval"}, "the data that the holder's has for eval"),
+        ({"gate": "same_dataset", "digest": "abc"}, "has read the data set abc"),
+        ({"gate": "required", "tags": {"a": "b"}, "params": {"c": "*"}}, "has tag a = b, param c"),
+        ({"gate": "schema"}, "who calls the holder"),
+        ({"gate": "scan", "trusted": ["ours"]}, "found nothing but classes of ours"),
+        ({"gate": "files"}, "those that were registered"),
+        ({"gate": "age", "at_least_hours": 24}, "at least 24 hours since it was registered"),
+        ({"gate": "external", "url": "https://ci.example/x"}, "ci.example says yes"),
+        ({"gate": "launch", "target": "eval"}, "to eval"),
+    ],
+)
+def test_each_says_in_words_what_it_wants(told: dict[str, Any], words: str) -> None:
+    assert words in parse_gate(told, "gates[0]").words
