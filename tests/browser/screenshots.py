@@ -32,8 +32,30 @@ def experiment_id(site: Site) -> str:
     return str(found["experiments"][0]["experiment_id"])
 
 
+@pytest.fixture(scope="module")
+def request_id(site: Site, experiment_id: str) -> int:
+    """A promotion that waits for an approval, after others that did not have to."""
+    assert experiment_id
+    for version, stage in ((1, "Production"), (2, "Production"), (3, "Staging")):
+        asked = {"version": str(version), "stage": stage, "comment": f"First look at {version}"}
+        site.native("POST", "models/digits/promotions", asked)
+    site.native("POST", "models/digits/rollbacks", {"stage": "Production", "comment": "Too slow"})
+    gates = [
+        {"gate": "metric_vs_holder", "metric": "validation/accuracy"},
+        {"gate": "required", "tags": {"reviewed": "*"}},
+    ]
+    rules = {"approvals": 1, "gates": gates}
+    site.native("PUT", "models/*/policies/Production", rules)
+    why = "Reads sevens with a bar, at last"
+    asked = {"version": "4", "stage": "Production", "comment": why}
+    found = site.native("POST", "models/digits/promotions", asked)
+    said = {"comment": "On which forms was that?"}
+    site.native("POST", f"models/digits/requests/{found['id']}/comments", said)
+    return int(found["id"])
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_pages(page: Page, site: Site, experiment_id: str, theme: str) -> None:
+def test_the_pages(page: Page, site: Site, experiment_id: str, request_id: int, theme: str) -> None:
     [found] = site.post(
         "runs/search", experiment_ids=[experiment_id], filter="run_name = 'mlp-wide'"
     )["runs"]
@@ -47,6 +69,8 @@ def test_the_pages(page: Page, site: Site, experiment_id: str, theme: str) -> No
         "models": "/models",
         "model": "/models/digits",
         "version": "/models/digits/versions/4",
+        "request": f"/models/digits/requests/{request_id}",
+        "history": "/models/digits/history",
     }
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     TARGET.mkdir(exist_ok=True)

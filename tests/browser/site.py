@@ -71,9 +71,12 @@ class Site:
     def post(self, path: str, **body: Any) -> Json:
         return self._answer("POST", f"/api/2.0/mlflow/{path}", json=body)
 
+    def native(self, method: str, path: str, body: Json) -> Json:
+        return self._answer(method, f"/api/v1/{path}", json=body)
+
     def _answer(self, method: str, path: str, **options: Any) -> Json:
         response = self.http.request(method, self.url + path, **options)
-        assert response.status == 200, response.data.decode()
+        assert response.status in (200, 201), response.data.decode()
         answer = json.loads(response.data)
         assert isinstance(answer, dict)
         return answer

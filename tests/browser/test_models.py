@@ -99,7 +99,7 @@ def test_without_script(browser: Browser, site: Site) -> None:
         page.get_by_role("link", name="browser plain").click()
         page.get_by_role("searchbox", name="Filter").fill("version_number = 1")
         page.get_by_role("button", name="Filter").click()
-        page.get_by_role("link", name="Version 1").click()
+        page.get_by_role("table").get_by_role("link", name="Version 1").click()
         page.get_by_role("link", name="MLmodel").click()
         expect(page.get_by_role("region", name="MLmodel")).to_contain_text("sklearn")
 

@@ -1,0 +1,176 @@
+"""A promotion from the button to the rollback, by two people before two browsers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+import urllib3
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+from ..services.podium import PodiumServer, podium_up
+from .site import NOON, Site
+
+PASSWORD = "a long password for tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A server that asks who people are: ``ada`` is an editor, ``bo`` an approver, ``root`` all."""
+
+    url: str
+    site: Site
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    required = {"PODIUM_AUTH": "required"}
+    with podium_up(tmp_path_factory.mktemp("team") / "data", environ=required) as server:
+        http = urllib3.PoolManager()
+        _accept(http, server.url, _first_key(server), "root")
+        headers = urllib3.make_headers(basic_auth=f"root:{PASSWORD}")
+        admin = urllib3.PoolManager(headers={**headers, "Content-Type": "application/json"})
+        for name, role in (("ada", "editor"), ("bo", "approver")):
+            body = json.dumps({"name": name, "role": role})
+            made = admin.request("POST", f"{server.url}/api/v1/users", body=body)
+            assert made.status == 200, made.data
+            invited = admin.request("POST", f"{server.url}/api/v1/users/{name}/invitations")
+            key = re.search(r"key=([\w-]+)", invited.data.decode())
+            assert key
+            _accept(http, server.url, key[1], "")
+        site = Site(server.url, admin)
+        _fill(site)
+        yield Team(server.url, site)
+        http.clear()
+        admin.clear()
+
+
+def _first_key(server: PodiumServer) -> str:
+    [key] = re.findall(r"/welcome\?key=(\S+)", server.log.read_text())
+    return str(key)
+
+
+def _accept(http: urllib3.PoolManager, url: str, key: str, name: str) -> None:
+    fields = {"key": key, "name": name, "password": PASSWORD}
+    answer = http.request(
+        "POST",
+        f"{url}/welcome",
+        fields=fields,
+        headers={"Origin": url},
+        encode_multipart=False,
+        redirect=False,
+    )
+    assert answer.status == 303, answer.data
+
+
+def _fill(site: Site) -> None:
+    """Two versions, the first in Production; the way there takes an approval and a gate."""
+    site.post("registered-models/create", name="digits", description="Reads the digits of forms.")
+    for number, acc in enumerate((0.962, 0.981), 1):
+        run = site.create_run("0", f"mlp-{number}", params={"width": str(64 * number), "seed": "7"})
+        site.log(run, [("accuracy", acc, 0, NOON)])
+        site.end(run)
+        site.put_file(run, "model/MLmodel", b"flavors:\n  sklearn: {}\n")
+        site.post("model-versions/create", name="digits", source=f"runs:/{run}/model")
+    site.post("model-versions/transition-stage", name="digits", version="1", stage="Production")
+    rules = {"approvals": 1, "gates": [{"gate": "metric_vs_holder", "metric": "accuracy"}]}
+    site.native("PUT", "models/*/policies/Production", rules)
+
+
+def sign_in(context: BrowserContext, complaints: list[str], name: str) -> Page:
+    page = context.new_page()
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error" or "Content Security Policy" in message.text:
+            complaints.append(message.text)
+
+    page.on("console", listen)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_default_timeout(15_000)
+    page.goto("/login")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("link", name=name)).to_be_visible()
+    return page
+
+
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_from_the_button_to_the_rollback(
+    browser: Browser, team: Team, complaints: list[str], scheme: Literal["light", "dark"]
+) -> None:
+    with (
+        browser.new_context(base_url=team.url, color_scheme=scheme) as hers,
+        browser.new_context(base_url=team.url, color_scheme=scheme) as his,
+    ):
+        ada, bo = sign_in(hers, complaints, "ada"), sign_in(his, complaints, "bo")
+        ada.goto("/models/digits")
+        # By keyboard: the control opens, the menu is chosen from, Enter sends it.
+        ada.get_by_label("Promote version 2", exact=True).focus()
+        ada.keyboard.press("Enter")
+        ada.get_by_role("combobox", name="To").select_option("Production")
+        ada.get_by_role("textbox", name="Why").fill("2 points better on the night shift")
+        ada.get_by_role("button", name="Promote version 2").press("Enter")
+        expect(ada.get_by_role("heading", level=1)).to_contain_text("version 2 to Production")
+        expect(ada.get_by_role("region", name="It waits for")).to_contain_text("1 approval")
+        expect(ada.get_by_role("button", name="Approve")).to_be_disabled()
+
+        bo.goto("/models/digits")
+        bo.get_by_role("link", name=re.compile("2 to Production")).click()
+        expect(bo.get_by_role("table", name="What each gate has found")).to_contain_text("0.981")
+        expect(bo.get_by_role("region", name="Differences")).to_contain_text("width")
+        expect(bo.get_by_role("region", name="Differences")).not_to_contain_text("seed")
+        bo.get_by_role("link", name="Everything").click()
+        expect(bo.get_by_role("region", name="Differences")).to_contain_text("seed")
+        bo.get_by_text("Approve…").click()
+        bo.get_by_role("button", name="Approve").click()
+        expect(bo.locator(".head .status")).to_have_text("done")
+
+        bo.goto("/models/digits")
+        expect(bo.get_by_role("region", name="Production")).to_contain_text("version 2")
+        bo.get_by_role("link", name="History and rollback").click()
+        bo.get_by_text("Roll back Production…").click()
+        expect(bo.get_by_role("region", name="Production")).to_contain_text("version 1 comes back")
+        bo.get_by_role("textbox", name="Why").fill("It was worse by day")
+        bo.get_by_role("button", name="Give Production back to version 1").click()
+        expect(bo.get_by_role("region", name="Production")).to_contain_text("version 1")
+        changes = bo.get_by_role("table", name="Changes of stages, newest first")
+        expect(changes.get_by_role("row").nth(1)).to_contain_text("rolled back")
+        bo.get_by_role("button", name="Tell").click()
+        expect(bo.get_by_role("status")).to_contain_text("Version 1 had been in Production")
+
+
+def test_on_a_phone_and_without_a_script(
+    browser: Browser, team: Team, complaints: list[str]
+) -> None:
+    with browser.new_context(
+        base_url=team.url, java_script_enabled=False, viewport={"width": 360, "height": 740}
+    ) as context:
+        page = sign_in(context, complaints, "root")
+        page.goto("/models/digits")
+        page.get_by_label("Promote version 2", exact=True).click()
+        page.get_by_role("combobox", name="To").select_option("Production")
+        page.get_by_role("button", name="Promote version 2").click()
+        request = page.url.removeprefix(team.url)
+        for path in (
+            *("/models/digits", "/models/digits/versions/2", "/models/digits/history"),
+            *(request, f"{request}?all=1", "/models/digits/requests", "/policies"),
+        ):
+            page.goto(path)
+            for summary in page.locator("details.act > summary").all():
+                summary.click()
+            # Without a script nothing can be asked of the page but where its parts are.
+            boxes = [each.bounding_box() for each in page.locator("main > *, main form").all()]
+            wide = max(box["x"] + box["width"] for box in boxes if box)
+            assert wide <= 360, f"{path} is {wide} px wide"
+        page.goto(request)
+        page.get_by_text("Withdraw…").click()
+        page.get_by_role("button", name="Withdraw").click()
+        expect(page.locator(".head .status")).to_have_text("withdrawn")
