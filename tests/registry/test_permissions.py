@@ -19,5 +19,5 @@ def test_every_page_declares_that_it_reads(pages: FlaskClient) -> None:
     public = {path for path, permission in found.items() if permission is PUBLIC}
     assert public == {
         *("/", "/health", "/ready", "/version", "/metrics", "/static/<name>"),
-        *("/login", "/welcome"),
+        *("/login", "/login/oidc", "/login/oidc/callback", "/welcome"),
     }
