@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 import mlflow.artifacts
@@ -45,6 +47,26 @@ def test_a_folder_there_and_back(client: MlflowClient, run_id: str, tmp_path: Pa
         name: name for name in NAMES
     }
     assert (back / "empty").read_bytes() == b""
+
+
+def test_six_hundred_megabytes_there_and_back(
+    client: MlflowClient, run_id: str, tmp_path: Path
+) -> None:
+    """From 500 MB on the stock client uploads in parts, past the server where that is on S3."""
+    block, written = os.urandom(1 << 20), hashlib.sha256()
+    source, target = tmp_path / "large.bin", tmp_path / "back"
+    with source.open("wb") as file:
+        for number in range(600):
+            piece = number.to_bytes(8, "big") + block[8:]
+            file.write(piece)
+            written.update(piece)
+    client.log_artifact(run_id, str(source))
+    source.unlink()
+    target.mkdir()
+    back = Path(client.download_artifacts(run_id, "large.bin", str(target)))
+    with back.open("rb") as file:
+        assert hashlib.file_digest(file, "sha256").digest() == written.digest()
+    back.unlink()
 
 
 def test_text_dict_and_image(client: MlflowClient, run_id: str) -> None:

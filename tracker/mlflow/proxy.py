@@ -160,8 +160,12 @@ def _received() -> Iterator[bytes]:
         raise BadRequest("The body broke off before its end. Send it again.") from error
 
 
-def _in_folder(folder: str, name: str) -> ArtifactPath:
-    """The file that a multipart upload is of; its path repeats no part of the folder's."""
+def _in_folder(folder: str, path: str) -> ArtifactPath:
+    """The file that a multipart upload is of.
+
+    The stock client says where it lies on its own disk, of which the name alone counts.
+    """
+    name = path.replace("\\", "/").rpartition("/")[2]
     return _place((ROOT if folder == "." else _parse(folder)) / ArtifactPath.parse(name))
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import urllib.request
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from werkzeug.test import TestResponse
@@ -236,6 +237,13 @@ class TestMultipart:
     def begin(self, api: Api, **body: object) -> TestResponse:
         return api.http.post(f"{AREA}/mpu/create/0/run/artifacts", json={"path": "a.bin", **body})
 
+    @pytest.mark.parametrize("path", ["/home/me/a.bin", "../../a.bin", r"C:\me\a.bin"])
+    def test_of_the_clients_own_path_the_name_counts(self, on_s3: Api, path: str) -> None:
+        begun = self.begin(on_s3, num_parts=1, path=path)
+        assert begun.json is not None
+        [part] = begun.json["credentials"]
+        assert urlsplit(part["url"]).path.endswith("/0/run/artifacts/a.bin")
+
     def test_it_works(self, on_s3: Api) -> None:
         bodies = [b"a" * PART, b"the end"]
         begun = self.begin(on_s3, num_parts=2).json
@@ -306,7 +314,8 @@ class TestMultipart:
             ({}, "Missing value for required parameter 'num_parts'."),
             ({"num_parts": 0}, "num_parts"),
             ({"num_parts": 10_001}, "num_parts"),
-            ({"num_parts": 1, "path": "../a"}, "path"),
+            ({"num_parts": 1, "path": "a/.."}, "path"),
+            ({"num_parts": 1, "path": "/tmp/"}, "path"),
             ({"num_parts": 1, "path": ""}, "Missing value for required parameter 'path'."),
             ({"num_parts": 2, "part_checksums_sha256": [""]}, "part_checksums_sha256"),
             ({"num_parts": 1, "part_checksums_sha256": ["a"]}, "part_checksums_sha256[0]"),
