@@ -91,6 +91,8 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
 
 
 def _at_exit() -> None:
+    if session.existing() is None:  # nothing was ever logged, or all of it was forgotten
+        return
     # What ended the script, noted by the interpreter when it printed the traceback. At a prompt it
     # is some earlier mistake, which ended nothing.
     error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)

@@ -193,6 +193,11 @@ def current() -> Session:
         return _process.session
 
 
+def existing() -> Session | None:
+    """This process's session if it was ever needed: for who ends things and begins none."""
+    return _process.session
+
+
 def configure(
     tracking_uri: str | None = None,
     *,

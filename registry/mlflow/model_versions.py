@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 from podium.tracker.auth.caller import caller
 from podium.tracker.auth.permissions import READ, REGISTER, allow
 from podium.tracker.download import send
+from podium.tracker.mlflow.experiments import Pair
 from podium.tracker.mlflow.render import Json, page
 from podium.tracker.rest import takes
 from podium.tracker.schema import Flag, Int64, Items, Object, Schema, Text
@@ -17,11 +18,6 @@ from . import render
 
 routes = Blueprint("model-versions", __name__, url_prefix="/2.0/mlflow/model-versions")
 plain = Blueprint("model-version-files", __name__, url_prefix="/model-versions")
-
-
-class Pair(Schema):
-    key = Text(required=True)
-    value = Text(load_default="")
 
 
 class Create(Schema):

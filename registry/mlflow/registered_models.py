@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 from podium.tracker.auth.caller import caller
 from podium.tracker.auth.permissions import READ, REGISTER, allow
+from podium.tracker.mlflow.experiments import Pair
 from podium.tracker.mlflow.render import Json, page
 from podium.tracker.rest import takes
 from podium.tracker.schema import Int64, Items, Object, Schema, Text
@@ -14,11 +15,6 @@ from .. import registered, versions
 from . import render
 
 routes = Blueprint("registered-models", __name__, url_prefix="/2.0/mlflow/registered-models")
-
-
-class Pair(Schema):
-    key = Text(required=True)
-    value = Text(load_default="")
 
 
 class ByName(Schema):

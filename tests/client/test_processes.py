@@ -215,6 +215,18 @@ assert time.monotonic() - began < 5
     assert errors.count("did not reach") == 1
 
 
+def test_the_end_of_a_process_without_a_session_begins_none() -> None:
+    """Whatever the settings have become by then, there is nothing to end and nothing to say."""
+    script = (
+        "import os; from podium.client import lifecycle; lifecycle.install();"
+        "os.environ['MLFLOW_TRACKING_URI'] = 'sqlite:///mlflow.db'"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_bare_folder_can_be_imported(server: ScriptedServer) -> None:
     script = "import client; print(client.__file__); client.log_metric('loss', 0.5)"
     process = _start(script, server, ROOT)
