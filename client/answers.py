@@ -1,8 +1,10 @@
-"""MLflow's JSON, as the server answers, made into entities."""
+"""The JSON that the server answers with, MLflow's and its own, made into entities."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
 
 from .entities import (
     Dataset,
@@ -20,6 +22,7 @@ from .entities import (
 from .errors import Unreachable
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 def experiment(answer: Json) -> Experiment:
@@ -134,3 +137,19 @@ def _pairs(found: list[Json]) -> dict[str, str]:
 
 def _foreign(what: str, error: Exception) -> Unreachable:
     return Unreachable(f"The server's answer is no {what} as Podium sends it: {error!r}.")
+
+
+def made(kind: type[T], told: Mapping[str, Any]) -> T:
+    """A dataclass of the fields it has. What a newer server says besides is left aside."""
+    names = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{key: value for key, value in told.items() if key in names})
+
+
+def understood(read: Callable[[], T]) -> T:
+    """What ``read`` makes of an answer; :class:`Unreachable` when that cannot be made of it."""
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreachable(
+            f"The server's answer is not understood ({error}). Is the client older than it?"
+        ) from error

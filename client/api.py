@@ -13,10 +13,10 @@ from typing import Any, SupportsFloat, SupportsIndex
 from . import active, lifecycle, queries, session
 from .entities import RunSnapshot, RunStatus
 from .errors import BadRequest, ConfigError, PodiumError
+from .lane import Lane
 from .parcels import Change
 from .rules import MAX_RUN_NAME, check_experiment_name, check_run_id, check_text
 from .run import Run, checked_tags
-from .sender import Lane
 
 _PARENT = "mlflow.parentRunId"
 

@@ -1,4 +1,4 @@
-"""Subcommands for the machine that trains: sync, doctor, models."""
+"""Subcommands for machines that train and serve: sync, doctor, models, serve-model."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def add_commands(commands: Any) -> None:
     )
     doctor.set_defaults(run=_doctor)
     _add_models(commands)
+    _add_serving(commands)
 
 
 def _add_models(commands: Any) -> None:
@@ -69,6 +70,21 @@ def _add_models(commands: Any) -> None:
     )
     move.set_defaults(run=_move_version)
     _add_promotion(verbs)
+
+
+def _add_serving(commands: Any) -> None:
+    serve = commands.add_parser(
+        "serve-model",
+        help="download a version, verify its files and serve it with MLServer",
+        description="What the container of a launched serving runs. A file that is not what was "
+        "registered refuses to start.",
+    )
+    serve.add_argument("name")
+    serve.add_argument("version")
+    serve.add_argument("--folder", type=Path, required=True, metavar="DIR", help="for the files")
+    serve.add_argument("--port", type=int, default=8080, help="of the protocol; 8080")
+    serve.add_argument("--metrics-port", type=int, default=8082, help="of /metrics; 8082")
+    serve.set_defaults(run=_serve_model)
 
 
 def _add_promotion(verbs: Any) -> None:
@@ -201,6 +217,18 @@ def _history(arguments: argparse.Namespace) -> int:
         said = (f"{when:%Y-%m-%d %H:%M:%S}Z", str(each.version), way, each.kind, each.actor)
         print("\t".join((*said, each.comment)))
     return 0
+
+
+def _serve_model(arguments: argparse.Namespace) -> None:
+    from .serving import serve_model
+
+    serve_model(
+        arguments.name,
+        arguments.version,
+        folder=arguments.folder,
+        port=arguments.port,
+        metrics_port=arguments.metrics_port,
+    )
 
 
 def _say(found: Promotion) -> int:

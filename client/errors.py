@@ -6,14 +6,17 @@
     │   └── TooLarge                BAD_REQUEST               413
     ├── Unauthenticated             UNAUTHENTICATED           401
     ├── PermissionDenied            PERMISSION_DENIED         403
+    ├── QuotaExceeded               QUOTA_EXCEEDED            403
     ├── NotFound                    RESOURCE_DOES_NOT_EXIST   404
     │   └── EndpointNotFound        ENDPOINT_NOT_FOUND        404
     ├── MethodNotAllowed            BAD_REQUEST               405
     ├── Conflict                    RESOURCE_CONFLICT         409
+    ├── DamagedFile                 DATA_LOSS                 409
     ├── TooManyRequests             REQUEST_LIMIT_EXCEEDED    429
     ├── NotSupported                NOT_IMPLEMENTED           501
     ├── Unavailable                 TEMPORARILY_UNAVAILABLE   503
     │   └── Unreachable             (never on the wire: no answer came)
+    ├── FilesChanged                (never on the wire: files are not what was registered)
     └── ConfigError                 (never on the wire: a setting is wrong)
 
 The server renders ``code`` and ``message``; the client turns them back into the same class with
@@ -66,6 +69,13 @@ class PermissionDenied(PodiumError):
     status = 403
 
 
+class QuotaExceeded(PodiumError):
+    """More bytes than an experiment or a user may store."""
+
+    code = "QUOTA_EXCEEDED"
+    status = 403
+
+
 class NotFound(PodiumError):
     code = "RESOURCE_DOES_NOT_EXIST"
     status = 404
@@ -82,6 +92,16 @@ class MethodNotAllowed(PodiumError):
 
 class Conflict(PodiumError):
     code = "RESOURCE_CONFLICT"
+    status = 409
+
+
+class DamagedFile(PodiumError):
+    """A file in the store is not the one that was uploaded; the message names it.
+
+    The status is one that no client tries again, since it stays as it is.
+    """
+
+    code = "DATA_LOSS"
     status = 409
 
 
@@ -106,6 +126,10 @@ class Unreachable(Unavailable):
     """No answer came from the server: refused, reset, timed out or not a Podium server."""
 
 
+class FilesChanged(PodiumError):
+    """A file of a version has other bytes than when it was registered; the message names it."""
+
+
 class ConfigError(PodiumError):
     """A setting or command-line option is wrong; the message names it and the fix."""
 
@@ -116,10 +140,12 @@ _ON_THE_WIRE: tuple[type[PodiumError], ...] = (
     TooLarge,
     Unauthenticated,
     PermissionDenied,
+    QuotaExceeded,
     NotFound,
     EndpointNotFound,
     MethodNotAllowed,
     Conflict,
+    DamagedFile,
     TooManyRequests,
     NotSupported,
     Unavailable,

@@ -57,8 +57,8 @@ class Approval:
 class Promotion:
     """A request that a version be in ``stage``, which it had or had not to wait for.
 
-    ``waits_for`` says what is missing, one sentence each. ``archived`` are the versions that had to
-    leave the stage for it.
+    ``id`` is 0 where the version was in the stage already. ``waits_for`` says what is missing, one
+    sentence each. ``archived`` are the versions that had to leave the stage for it.
     """
 
     id: int

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 from . import active, lifecycle, session
 from .entities import RunSnapshot, RunStatus
 from .errors import BadRequest
+from .lane import Lane
 from .parcels import Change, Param, Record, Tag
 from .rules import INT64_MAX, INT64_MIN, MAX_PARAM_VALUE, MAX_TAG_VALUE, check_key
-from .sender import Lane
 from .validation import as_int64, as_mapping, as_number, as_text, as_timestamp
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Run:
         self._append: Callable[[Record], None] = spool.append
         self._point: Callable[[int, int, int, float], bool] = spool.point
         self._pid = os.getpid()
+        self._begun = time_ns() // 1_000_000, time.monotonic()
         self._params: dict[str, str] = dict(resumed.params) if resumed else {}
         self._series: dict[str, _Series] = {}
         for point in resumed.latest if resumed else ():
@@ -213,12 +214,18 @@ class Run:
         change = {
             "run_id": self.run_id,
             "status": status.value,
-            "end_time": time_ns() // 1_000_000,
+            "end_time": self._now(),
         }
         self._append(Change("update", change))
         self._append, self._point = self._append_late, self._point_late
         self._lane.closed_at = time.monotonic()
         session.current().sender.wake()
+
+    def _now(self) -> int:
+        """In ms; if the clock was put back while it went on, as if it had not been."""
+        begun, running = self._begun
+        now = time_ns() // 1_000_000
+        return now if now >= begun else begun + int((time.monotonic() - running) * 1000)
 
     def renew(self) -> None:
         """Become a writer of its own, in a forked child: the parent sends what is its own."""

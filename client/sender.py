@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Condition, Thread, current_thread
 from typing import TYPE_CHECKING
 
-from .errors import BadRequest, ConfigError, Conflict, NotFound, PodiumError
+from .errors import BadRequest, Conflict, NotFound, PodiumError
+from .lane import Lane, deliver
 from .parcels import Change, Items, Parcel, Points, Tag
 from .report import Reporter, log
 from .retry import Outage, may_pass
-from .wire import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from .backlog import Backlog
@@ -32,26 +32,6 @@ EAGER_SECONDS = 5.0
 # A thread that was in the middle of a call when its run was ended has so long to finish it.
 GRACE = 1.0
 LEFTOVERS_SECONDS = 10.0
-_MLFLOW = "/api/2.0/mlflow/runs"
-
-
-class Lane:
-    """One run's way to the server."""
-
-    def __init__(
-        self, backlog: Backlog, create: Change | None = None, *, artifact_uri: str | None = None
-    ) -> None:
-        self.run_id = backlog.run_id
-        self.create = create  # can be repeated; None where the run was there before this process
-        self.backlog = backlog
-        self.artifact_uri = artifact_uri
-        self.experiment_id: str | None = None
-        self.exists = create is None  # whether the server is known to have the run
-        self.refused: PodiumError | None = None
-        self.failures = 0  # in a row
-        self.closed_at: float | None = None  # monotonic
-        self.beat_at = time.monotonic()  # when the server last heard that the run lives
-        self.dropped = 0  # the part of spool.dropped that the run's tag tells of
 
 
 class Sender:
@@ -230,7 +210,7 @@ class Sender:
                 self._give_up(lane, parcel, lane.refused)
                 continue
             try:
-                _deliver(transport, lane, parcel)
+                deliver(transport, lane, parcel)
             except PodiumError as error:
                 if not self._recover(lane, parcel, error):
                     return False
@@ -297,35 +277,6 @@ class Sender:
                 f"points of run {lane.run_id} are being dropped, since too many wait or the server "
                 "refuses them; its tag podium.dropped counts them.",
             )
-
-
-def _deliver(transport: Transport, lane: Lane, parcel: Parcel) -> None:
-    if isinstance(parcel, Points):
-        transport.request(
-            "POST",
-            f"/api/v1/runs/{lane.run_id}/points",
-            body=parcel.body,
-            headers={"Content-Type": CONTENT_TYPE},
-        ).json()
-    elif isinstance(parcel, Items):
-        body = {
-            "run_id": lane.run_id,
-            "params": [{"key": item.key, "value": item.value} for item in parcel.params],
-            "tags": [{"key": item.key, "value": item.value} for item in parcel.tags],
-        }
-        transport.request("POST", f"{_MLFLOW}/log-batch", json=body).json()
-    else:
-        answer = transport.request("POST", f"{_MLFLOW}/{parcel.verb}", json=parcel.body).json()
-        if parcel.verb == "create":
-            info = answer.get("run", {}).get("info", {})
-            if info.get("run_id") != lane.run_id:
-                raise ConfigError(
-                    f"{transport.uri} did not take the run id it was given. It is no Podium server "
-                    "(an MLflow server, perhaps). Check PODIUM_TRACKING_URI."
-                )
-            lane.artifact_uri = info.get("artifact_uri")
-            lane.experiment_id = info.get("experiment_id")
-            lane.exists = True
 
 
 def _describe(parcel: Parcel) -> str:

@@ -15,10 +15,11 @@ from .backlog import Backlog
 from .config import HOW_TO_NAME_A_SERVER, Config, from_environment
 from .errors import BadRequest, ConfigError
 from .journal import Journal, Root
+from .lane import Lane
 from .report import Reporter, line
 from .retry import Outage
 from .rules import check_experiment_name
-from .sender import Lane, Sender
+from .sender import Sender
 from .spool import Spool
 
 if TYPE_CHECKING:

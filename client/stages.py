@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from . import session
-from .errors import BadRequest, Unreachable
+from .answers import made, understood
+from .errors import BadRequest
 from .promotion import (
     Approval,
     GateResult,
@@ -22,7 +22,6 @@ from .validation import as_int64
 
 _PAGE = 1000
 _Json = dict[str, Any]
-T = TypeVar("T")
 
 
 def promote(
@@ -146,30 +145,15 @@ def _promotion(found: _Json) -> Promotion:
         told = {
             **found,
             "status": RequestStatus(found["status"]),
-            "approvals": tuple(_made(Approval, each) for each in found.get("approvals", [])),
-            "gates": tuple(_made(GateResult, each) for each in found.get("gates", [])),
+            "approvals": tuple(made(Approval, each) for each in found.get("approvals", [])),
+            "gates": tuple(made(GateResult, each) for each in found.get("gates", [])),
             "waits_for": tuple(found.get("waits_for", [])),
             "archived": tuple(found.get("archived", [])),
         }
-        return _made(Promotion, told)
+        return made(Promotion, told)
 
-    return _understood(read)
+    return understood(read)
 
 
 def _transition(found: _Json) -> Transition:
-    return _understood(lambda: _made(Transition, {**found, "kind": TransitionKind(found["kind"])}))
-
-
-def _made(kind: type[T], told: Mapping[str, Any]) -> T:
-    """What a newer server says besides is left aside."""
-    names = {each.name for each in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{key: value for key, value in told.items() if key in names})
-
-
-def _understood(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unreachable(
-            f"The server's answer is not understood ({error}). Is the client older than it?"
-        ) from error
+    return understood(lambda: made(Transition, {**found, "kind": TransitionKind(found["kind"])}))

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Thread
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, Protocol, TypeAlias
 from urllib.parse import quote
 
 from .artifacts import Staged
@@ -30,6 +30,10 @@ _PROXY = "/api/2.0/mlflow-artifacts"
 _READ = 1 << 20
 
 Moved: TypeAlias = Callable[[int], None]
+
+
+class Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
 
 
 class StorageError(Exception):
@@ -50,6 +54,7 @@ class Multipart:
     part_size: int
     signed: list[dict[str, Any]]
     checksums: list[str]
+    checksum: str
     etags: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -101,7 +106,8 @@ class Storage:
         folder, name = posixpath.split(f"{folder}/{file.path}")
         part_size = max(PART_SIZE, -(-file.size // MAX_PARTS))
         parts = range(0, file.size, part_size)
-        checksums = [_sha256(file, start, part_size, moved) for start in parts]
+        whole = hashlib.sha256()
+        checksums = [_sha256(file, start, part_size, moved, whole) for start in parts]
         answer = self._ask(
             f"{_PROXY}/mpu/create/{quote(folder)}",
             path=name,
@@ -109,7 +115,13 @@ class Storage:
             part_checksums_sha256=checksums,
         )
         return Multipart(
-            folder, name, answer["upload_id"], part_size, answer["credentials"], checksums
+            folder,
+            name,
+            answer["upload_id"],
+            part_size,
+            answer["credentials"],
+            checksums,
+            b64encode(whole.digest()).decode(),
         )
 
     def put_parts(self, upload: Multipart, file: Staged, moved: Moved) -> None:
@@ -140,6 +152,8 @@ class Storage:
             f"{_PROXY}/mpu/complete/{quote(upload.folder)}",
             path=upload.name,
             upload_id=upload.upload_id,
+            content_length=file.size,
+            checksum_sha256=upload.checksum,
             parts=[
                 {
                     "part_number": number,
@@ -221,11 +235,14 @@ class _Slice:
         return data
 
 
-def _sha256(file: Staged, start: int, size: int, moved: Moved) -> str:
+def _sha256(file: Staged, start: int, size: int, moved: Moved, whole: Digest | None = None) -> str:
+    """Of these bytes, which ``whole`` is told, too."""
     digest = hashlib.sha256()
     with _Slice(file, start, size) as part:
         while data := part.read():
             digest.update(data)
+            if whole is not None:
+                whole.update(data)
             moved(0)
     return b64encode(digest.digest()).decode()
 

@@ -10,9 +10,10 @@ from . import leftovers
 from .backlog import Backlog
 from .config import HOW_TO_NAME_A_SERVER, Config
 from .journal import Root
+from .lane import Lane
 from .report import Reporter
 from .retry import Outage
-from .sender import GRACE, Lane, Sender
+from .sender import GRACE, Sender
 from .transport import Transport
 
 

@@ -15,10 +15,10 @@ from threading import Condition, Thread
 
 from .artifacts import Source, Staged, Staging
 from .errors import PodiumError, Unreachable
+from .lane import Lane
 from .progress import Progress
 from .report import Reporter, log
 from .retry import Backoff, Outage, may_pass
-from .sender import Lane
 from .storage import SINGLE_LIMIT, Multipart, Storage, StorageError
 from .transport import Transport
 

@@ -16,20 +16,24 @@ from podium.tracker.db import Database
 from podium.tracker.schema_history import TRACKER
 from podium.tracker.worker import Job
 
-from . import api, mlflow, run_events, web, webhooks
+from . import api, mlflow, needed, promotion, run_events, state, web, webhooks
 from .inspection.service import inspect_new
-from .promotion import expire_requests
+from .launches import on_promotion, reconcile
 from .schema_history import REGISTRY
+from .sweeps import service as sweeps
+
+__all__ = ["HISTORIES", "create_app", "jobs", "needed"]
 
 HISTORIES = (TRACKER, REGISTRY)
 
 run_events.listen()
+on_promotion.listen()
 
 
 def create_app(
     config: Config, *, db: Database | None = None, store: ArtifactStore | None = None
 ) -> Flask:
-    app = create_tracker(config, db=db, store=store)
+    app = create_tracker(config, db=db, store=store, histories=HISTORIES, readers=(state.read,))
     mlflow.register(app)
     api.register(app)
     web.register(app)
@@ -41,6 +45,8 @@ def jobs(db: Database, store: ArtifactStore, config: Config) -> tuple[Job, ...]:
     return (
         *worker.jobs(db, store),
         *webhooks.jobs(db, config),
+        *reconcile.jobs(db, store, config),
+        *sweeps.jobs(db, config),
         Job("inspect new versions", 2, partial(inspect_new, db, store), alone=True),
-        Job("expire requests", 60, partial(expire_requests, db)),
+        *promotion.jobs(db, store, config),
     )

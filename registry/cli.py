@@ -15,22 +15,35 @@ from podium.client.errors import PodiumError
 from podium.client.version import __version__
 from podium.tracker import cli as tracker
 
+from .backup import cli as backup
+from .demo import cli as demo
 from .launch import cli as launch
+from .launches import cli as launches
+from .sweeps import cli as sweeps
 from .transfer import cli as transfer
+
+
+def parser() -> argparse.ArgumentParser:
+    """Everything that can be typed."""
+    made = argparse.ArgumentParser(
+        prog="podium", description="Experiment tracking and model registry."
+    )
+    made.add_argument("--version", action="version", version=f"podium {__version__}")
+    commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    client.add_commands(commands)
+    tracker.add_commands(commands, top="podium.registry.app")
+    launches.add_actions(launch.add_commands(commands))
+    launches.add_commands(commands)
+    sweeps.add_commands(commands)
+    transfer.add_commands(commands)
+    backup.add_commands(commands)
+    demo.add_commands(commands)
+    return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 failed with one line on stderr, 2 the command line was wrong."""
-    parser = argparse.ArgumentParser(
-        prog="podium", description="Experiment tracking and model registry."
-    )
-    parser.add_argument("--version", action="version", version=f"podium {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    client.add_commands(commands)
-    tracker.add_commands(commands, top="podium.registry.app")
-    launch.add_commands(commands)
-    transfer.add_commands(commands)
-    arguments = parser.parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         status = arguments.run(arguments)
     except PodiumError as error:

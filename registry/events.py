@@ -182,16 +182,17 @@ def launch_state_changed(
     *,
     launch_id: str,
     name: str,
-    version: int,
+    version: int | None,
     target: str,
     from_state: str,
     to_state: str,
     reason: str = "",
 ) -> Event:
+    """``name`` is the model's; without a ``version`` it is what the launch is called."""
     data = {
         "launch_id": launch_id,
         "name": name,
-        "version": str(version),
+        "version": None if version is None else str(version),
         "target": target,
         "from_state": from_state,
         "to_state": to_state,

@@ -8,7 +8,8 @@ from typing import Any
 from podium.client.entities import LifecycleStage
 from podium.tracker.db import insert
 from podium.tracker.logged_models import find_model
-from podium.tracker.models import LoggedModel, LoggedModelTag, Run
+from podium.tracker.logged_models.tables import LoggedModel, LoggedModelTag
+from podium.tracker.models import Run
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 

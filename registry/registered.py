@@ -10,21 +10,24 @@ from collections.abc import Iterable, Sequence
 
 from podium.client import entities
 from podium.client.entities import Page
-from podium.client.errors import AlreadyExists, BadRequest
+from podium.client.errors import AlreadyExists
 from podium.client.rules import MAX_DESCRIPTION, check_key, check_model_name, check_text
 from podium.tracker import audit
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database, insert
+from podium.tracker.paging import check_size
 from podium.tracker.search import search_page
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from . import events, prompts
+from .launches import write as launches
 from .models import ModelTag, ModelVersion, RegisteredModel
 from .outbox import emit
 from .read import find_model, model_entities, models, subject
 from .search import REGISTERED_MODELS
+from .sweeps import start as sweeps
 from .tags import checked, told, write
 
 MAX_PAGE = 1000
@@ -114,6 +117,8 @@ def rename_model(db: Database, name: str, new_name: str) -> entities.RegisteredM
             .values(last_update_time=now)
             .execution_options(synchronize_session=False)
         )
+        launches.rename(session, model.id, new_name)
+        sweeps.rename(session, model.id, new_name)
         audit.record(session, "model.rename", subject(name), after={"name": new_name})
         emit(session, events.registered_model_renamed(name=name, new_name=new_name))
         return model_entities(session, [model])[0]
@@ -126,6 +131,7 @@ def delete_model(db: Database, name: str) -> None:
         audit.record(
             session, "model.delete", subject(name), before={"last_version": model.last_version}
         )
+        launches.stop_all_of(session, model.id)
         session.delete(model)
         emit(session, events.registered_model_deleted(name=name))
 
@@ -139,7 +145,7 @@ def search_models(
     page_token: str | None = None,
 ) -> Page[entities.RegisteredModel]:
     """One page; prompts are in it only where the filter asks for them."""
-    check_page(max_results, MAX_PAGE)
+    check_size(max_results, MAX_PAGE)
     with db.reading() as session:
         rows, token = search_page(
             session,
@@ -176,14 +182,6 @@ def delete_model_tag(db: Database, name: str, key: str) -> None:
             session.delete(tag)
             audit.record(session, "model.delete-tag", subject(name), before={key: told(tag.value)})
             emit(session, events.registered_model_tag_deleted(name=name, key=key, prompt=prompt))
-
-
-def check_page(max_results: int, limit: int) -> None:
-    if not 1 <= max_results <= limit:
-        raise BadRequest(
-            f"Invalid value {max_results} for parameter 'max_results' supplied: "
-            f"it must be between 1 and {limit}."
-        )
 
 
 def _taken(session: Session, name: str, *, prompt: bool) -> AlreadyExists:

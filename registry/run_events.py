@@ -1,4 +1,7 @@
-"""Runs belong to the tracker; that one has ended the registry tells to whoever wants to know."""
+"""Runs belong to the tracker; that one has ended the registry tells to whoever wants to know.
+
+Requests that wait for a run's metrics are among those.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from .events import run_state_changed
 from .outbox import emit
+from .promotion.waking import wake_run
 
 
 def listen() -> None:
@@ -24,3 +28,4 @@ def _tell(session: Session, run: Run, before: RunStatus) -> None:
         to_status=run.status,
     )
     emit(session, told)
+    wake_run(session, run.run_id)

@@ -6,4 +6,4 @@ from pathlib import Path
 
 from podium.tracker.schema_history import History
 
-REGISTRY = History(Path(__file__).parent / "migrations", "0003", "registry_version")
+REGISTRY = History(Path(__file__).parent / "migrations", "0007", "registry_version")

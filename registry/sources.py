@@ -13,9 +13,13 @@ from typing import NoReturn
 
 from podium.client.errors import BadRequest, NotFound
 from podium.client.rules import check_run_id, check_text, is_latest, shown
-from podium.tracker.artifacts.paths import ArtifactPath, parse_artifact_uri
-from podium.tracker.models import LoggedModel, Run
+from podium.tracker.artifacts.paths import LOCATION, ArtifactPath, parse_artifact_uri
+from podium.tracker.logged_models.tables import LoggedModel
+from podium.tracker.models import Run
 from podium.tracker.runs.read import find_run
+from podium.tracker.storage.places import RUN, owner_of
+from podium.tracker.storage.tables import Doomed
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from . import prompts
@@ -65,6 +69,34 @@ def resolve(
         "runs:/<run_id>/<path>, models:/<model_id>, models:/<name>/<version> or "
         "mlflow-artifacts:/… within the run or logged model that 'run_id' or 'model_id' names."
     )
+
+
+def keep(session: Session, found: Source) -> None:
+    """Make sure, in the registering transaction, that the files stay: who removes runs and files
+    locks their run or logged model, and looks what is registered afterwards.
+
+    :class:`BadRequest` when they were removed just now.
+    """
+    place = found.storage_location.removeprefix(LOCATION)
+    owner = owner_of(f"{place}/x")
+    if not place or owner is None:
+        return
+    if owner.kind == RUN:
+        row = select(Run.id).where(Run.run_id == owner.id)
+        there = session.scalar(row.with_for_update(read=True, key_share=True))
+    else:
+        # As ``tell_version`` locks it later: a shared lock that is raised can deadlock.
+        model = select(LoggedModel.id).where(LoggedModel.model_id == owner.id)
+        there = session.scalar(model.with_for_update())
+    # The files of a copied version stay for the version it is a copy of.
+    copied = _LOGGED.fullmatch(found.uri) is None and found.uri.startswith("models:/")
+    if (there is None and not copied) or session.scalar(
+        select(Doomed.place).where(Doomed.place == owner.folder, Doomed.why != "found")
+    ):
+        raise BadRequest(
+            f"Invalid model version source: {shown(found.uri)}. Its files were removed by a "
+            "retention policy, or because its run was deleted."
+        )
 
 
 def prompt_source(source: str) -> Source:

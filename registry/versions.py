@@ -15,6 +15,7 @@ from podium.client.rules import MAX_DESCRIPTION, check_key, check_text
 from podium.tracker import audit
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
+from podium.tracker.paging import check_size
 from podium.tracker.search import search_page
 from sqlalchemy import delete
 
@@ -24,11 +25,12 @@ from .logged_models import tell_version
 from .models import Alias, ModelVersion, RegisteredModel, VersionTag
 from .outbox import emit
 from .promotion import Outside
+from .promotion.hooks import Decided, call_hooks
 from .promotion.stage_sets import known_stage, stages_of
+from .promotion.waking import wake_model
 from .read import find_model, find_version, latest, subject, version_entities, versions
-from .registered import check_page
 from .search import MODEL_VERSIONS
-from .sources import MAX_SOURCE, prompt_source, resolve
+from .sources import MAX_SOURCE, keep, prompt_source, resolve
 from .tags import checked, told, write
 
 MAX_PAGE = 200_000
@@ -59,6 +61,7 @@ def create_version(
     now = now_ms()
     with db.writing() as session:
         model = find_model(session, name, change=True)
+        keep(session, found)
         model.last_version += 1
         model.last_update_time = now
         made = ModelVersion(
@@ -149,7 +152,7 @@ def delete_version(db: Database, name: str, version: str | int) -> None:
             subject(name, found.version),
             before={"stage": found.stage, "digest": found.digest},
         )
-        promotion.forget_version(session, found)
+        left = promotion.forget_version(session, found)
         found.lifecycle_stage = LifecycleStage.DELETED
         found.source = "REDACTED-SOURCE-PATH"
         found.storage_location = found.run_link = found.description = ""
@@ -158,6 +161,7 @@ def delete_version(db: Database, name: str, version: str | int) -> None:
         found.last_update_time = found.registered.last_update_time = now_ms()
         session.execute(delete(Alias).where(Alias.version == found.id))
         session.execute(delete(VersionTag).where(VersionTag.version == found.id))
+        call_hooks(session, Decided(name, left.before, None, (left,)))
         emit(session, events.model_version_deleted(name=name, version=found.version))
 
 
@@ -199,7 +203,7 @@ def search_versions(
 
     Prompts are in it only where their name is given or the filter asks for them.
     """
-    check_page(max_results, MAX_PAGE)
+    check_size(max_results, MAX_PAGE)
     statement = versions()
     if name is not None:
         statement = statement.where(RegisteredModel.name == name)
@@ -224,6 +228,7 @@ def set_version_tag(db: Database, name: str, version: str | int, key: str, value
     with db.writing() as session:
         found = find_version(session, name, version, change=True)
         write(session, VersionTag, found.id, wanted)
+        wake_model(session, found.model)
         audit.record(
             session, "version.set-tag", subject(name, found.version), after={key: told(value)}
         )
@@ -245,6 +250,7 @@ def delete_version_tag(db: Database, name: str, version: str | int, key: str) ->
         tag = session.get(VersionTag, (found.id, key))
         if tag is not None:
             session.delete(tag)
+            wake_model(session, found.model)
             audit.record(
                 session,
                 "version.delete-tag",

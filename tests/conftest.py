@@ -3,26 +3,51 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from hypothesis import HealthCheck, settings
 from podium.registry.app import HISTORIES
 from podium.tracker.artifacts import open_store
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.config import Config
 from podium.tracker.db import Database
 from podium.tracker.schema_history import upgrade
+from xdist.remote import Producer
 
 from .api import Api
 from .services import MissingService
 from .services.postgres import PostgresServer, postgres_server
 from .services.s3 import S3Server, s3_server
+from .spread import BySharedFixtures
 
 _TEMPLATE = "podium_template"
 _numbers = itertools.count()
+
+# A busy machine is slow now and then, and fixtures of one test serve all its examples on purpose.
+settings.register_profile(
+    "podium",
+    parent=settings(),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("podium")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySharedFixtures:
+    return BySharedFixtures(config, log)
+
+
+@pytest.fixture(autouse=True)
+def no_server_by_environment() -> Iterator[None]:
+    """MLflow writes the address it was given there, where the next test's client would find it."""
+    yield
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 @pytest.fixture(scope="session")

@@ -45,3 +45,39 @@ def crashes(script: str, *arguments: str) -> Iterator[str]:
         assert done.returncode == -signal.SIGKILL, done.stderr
         yield done.stdout.rpartition("crashed at ")[2]
     raise AssertionError(f"the script has more than {_MOST} points")
+
+
+_FORKS = """
+number = 0
+while True:
+    pid = os.fork()
+    if pid == 0:
+        left = [number]
+        def step(name):
+            left[0] -= 1
+            if left[0] < 0:
+                print(name, flush=True)
+                os.kill(os.getpid(), signal.SIGKILL)
+        work(step, number)
+        os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    if os.WIFEXITED(status):
+        sys.exit(os.WEXITSTATUS(status))
+    number += 1
+"""
+
+
+def forked_crashes(script: str, *arguments: str) -> list[str]:
+    """The points at which ``work(step, number)`` of ``script`` was killed, until it got through.
+
+    As :func:`crashes`, in one process that forks, for what takes longer to import than to do.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", "import os, signal, sys\n" + script + _FORKS, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import signal
 import socket
 import sqlite3
@@ -20,6 +21,8 @@ import pytest
 from .services import free_ports
 from .services.podium import PODIUM, environment, podium_up
 from .services.postgres import PostgresServer
+
+DEMO = Path(__file__).parents[1] / "examples" / "demo.py"
 
 
 def podium(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +48,7 @@ def refusal(*arguments: str, **environ: str) -> str:
 
 
 def get(url: str) -> Mapping[str, object]:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         found = json.load(answer)
     assert isinstance(found, dict)
     return found
@@ -56,8 +59,10 @@ class TestUp:
         with podium_up(tmp_path / "data") as server:
             ready = get(f"{server.url}/ready")
             shown = server.log.read_text()
+            demo = runpy.run_path(str(DEMO))
+            assert demo["healthy"](server.url), "`make demo` does not know a server that is ready"
             assert server.stop() == 0
-        assert ready == {"database": "ok", "artifacts": "ok"}
+        assert ready == {"database": "ok", "schema": "ok", "artifacts": "ok"}
         snippet = [line.strip() for line in shown.splitlines() if line.startswith("    ")]
         assert snippet == [
             "from podium import client",
@@ -79,7 +84,7 @@ class TestUp:
                 json.dumps({"experiment_ids": ["0"]}).encode(),
                 {"Content-Type": "application/json"},
             )
-            with urllib.request.urlopen(found, timeout=10) as answer:
+            with urllib.request.urlopen(found, timeout=60) as answer:
                 [run] = json.load(answer)["runs"]
         assert [(each["key"], each["value"]) for each in run["data"]["metrics"]] == [("loss", 0.5)]
         assert run["info"]["status"] == "FINISHED"
@@ -153,7 +158,7 @@ class TestUp:
             request = urllib.request.Request(
                 f"{server.url}/version", headers={"X-Request-Id": "the-one-i-sent"}
             )
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 assert answer.headers["X-Request-Id"] == "the-one-i-sent"
             server.stop()
             logged = [json.loads(x) for x in server.log.read_text().splitlines() if x[:1] == "{"]
@@ -218,10 +223,10 @@ class TestServer:
             _wait(url, process, log)
             for number in range(8):
                 _create_experiment(url, f"experiment-{number}")
-            with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+            with urllib.request.urlopen(f"{url}/metrics", timeout=60) as answer:
                 exposed = answer.read().decode()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=120) == 0
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -276,7 +281,7 @@ def _create_experiment(url: str, name: str) -> str:
         json.dumps({"name": name}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return str(json.load(answer)["experiment_id"])
 
 

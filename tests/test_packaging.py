@@ -50,7 +50,9 @@ def test_the_grammar_and_the_migrations_are_installed() -> None:
 def test_a_wheel_built_from_the_sdist_has_the_pages_and_not_their_sources(tmp_path: Path) -> None:
     """As an index would serve it: the sdist is made from the tree, the wheel from the sdist."""
     tree = tmp_path / "tree"
-    ignored = shutil.ignore_patterns(".*", "node_modules", "static", "demo-data", "build", "dist")
+    ignored = shutil.ignore_patterns(
+        ".*", "__pycache__", "node_modules", "static", "demo-data", "build", "dist"
+    )
     shutil.copytree(ROOT, tree, ignore=ignored)
     done = subprocess.run(
         [sys.executable, "-m", "build", "--outdir", tmp_path / "dist", tree],
@@ -100,7 +102,10 @@ def test_dangerous_libraries_have_one_door_each() -> None:
         "boto3": {"tracker/artifacts/s3.py"},
         "minio": {"tracker/artifacts/provision.py"},
         "kubernetes": {"registry/launch/kube.py"},
+        "markdown_it": {"registry/web/markdown.py"},
+        "nh3": {"registry/web/markdown.py"},
         "mlflow": {"registry/transfer/arrival/source.py"},
+        "optuna": {"registry/sweeps/suggest.py"},
         "pyarrow": {"registry/transfer/parquet.py"},
         "pickle": set(),
     }
@@ -115,7 +120,15 @@ def test_dangerous_libraries_have_one_door_each() -> None:
 
 def test_services_know_nothing_of_flask() -> None:
     web = {"app.py", "rest.py", "services.py", "operations.py", "points.py", "telemetry.py"}
-    web |= {"serve.py", "cli.py", "download.py", "assembly.py", "openapi.py"}
+    web |= {
+        "serve.py",
+        "worker_http.py",
+        "tracing.py",
+        "cli.py",
+        "download.py",
+        "assembly.py",
+        "openapi.py",
+    }
     for path in (ROOT / "tracker").rglob("*.py"):
         parts = path.relative_to(ROOT / "tracker").parts
         views = parts[-1] == "views.py" or parts == ("auth", "gate.py")
@@ -156,3 +169,36 @@ def test_the_command_starts_where_only_the_client_is_installed() -> None:
 def _sources() -> Iterator[Path]:
     for folder in _folders():
         yield from folder.glob("*.py")
+
+
+def test_the_server_needs_no_more_than_its_extra(tmp_path: Path) -> None:
+    """What other extras bring is not there: it starts, and says what a page would need."""
+    script = """
+import sys
+absent = ("kubernetes", "mlflow", "opentelemetry", "optuna", "pyarrow")
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+from pathlib import Path
+from podium.client.errors import NotSupported
+from podium.registry.app import HISTORIES, create_app, jobs
+from podium.registry import cli
+from podium.tracker.config import from_environment
+from podium.tracker.db import Database
+from podium.tracker.schema_history import upgrade
+folder = Path(sys.argv[1])
+(folder / "artifacts").mkdir()
+config = from_environment({}, data=folder)
+db = Database(config.database_url, pool_size=1)
+upgrade(db, HISTORIES)
+db.close()
+cli.parser()
+client = create_app(config).test_client()
+assert client.get("/experiments/0").status_code == 200
+answer = client.get("/experiments/0/runs.parquet")
+assert answer.status_code == 501, answer.status_code
+assert "podium[export]" in answer.get_data(as_text=True)
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)

@@ -1,6 +1,6 @@
-"""Subcommands that run and keep the server: up, server, worker, db, storage.
+"""Subcommands that run the server: up, server, worker.
 
-Those that work on what is in its database are in ``commands``.
+Those that work on its database and its store are in ``commands``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .commands import audit, people
-from .commands.database import add_database
+from .commands import audit, database, people, storage
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -29,8 +28,8 @@ def add_commands(commands: Any, *, top: str) -> None:
     _add_up(commands, top)
     _add_server(commands, top)
     _add_worker(commands, top)
-    _add_db(commands, top)
-    _add_storage(commands)
+    database.add_commands(commands, top=top)
+    storage.add_commands(commands, top=top)
     audit.add_commands(commands, top=top)
     people.add_commands(commands, top=top)
 
@@ -73,35 +72,13 @@ def _add_worker(commands: Any, top: str) -> None:
         description="Do what no request waits for, over PODIUM_DATABASE_URL and PODIUM_ARTIFACTS.",
     )
     worker.add_argument("--once", action="store_true", help="do every job once, then stop")
+    worker.add_argument(
+        "--host", default="127.0.0.1", help="address to bind --port at (default: 127.0.0.1)"
+    )
+    worker.add_argument(
+        "--port", type=_port, help="answer /health, /ready and /metrics there (default: nowhere)"
+    )
     worker.set_defaults(run=lambda arguments: _worker(arguments, top))
-
-
-def _add_db(commands: Any, top: str) -> None:
-    db = commands.add_parser("db", help="the database's schema")
-    actions = db.add_subparsers(dest="action", metavar="ACTION", required=True)
-    upgrade = actions.add_parser(
-        "upgrade",
-        help="bring the schema to this version",
-        description="Bring the schema of PODIUM_DATABASE_URL to this version. One transaction "
-        "under one lock: any number of these may run at once.",
-    )
-    add_database(upgrade)
-    upgrade.set_defaults(run=lambda arguments: _upgrade(arguments, top))
-
-
-def _add_storage(commands: Any) -> None:
-    storage = commands.add_parser("storage", help="the artifact store")
-    actions = storage.add_subparsers(dest="action", metavar="ACTION", required=True)
-    init = actions.add_parser(
-        "init",
-        help="create and set up the bucket",
-        description="Create the bucket of PODIUM_ARTIFACTS with versioning and lifecycle rules.",
-    )
-    init.add_argument(
-        "--artifacts", metavar="s3://BUCKET/PREFIX", help="instead of PODIUM_ARTIFACTS"
-    )
-    init.add_argument("--endpoint", metavar="URL", help="instead of PODIUM_S3_ENDPOINT")
-    init.set_defaults(run=_storage_init)
 
 
 def _add_bind(parser: argparse.ArgumentParser) -> None:
@@ -145,11 +122,12 @@ def _up(arguments: argparse.Namespace, top: str) -> None:
 
 def _server(arguments: argparse.Namespace, top: str) -> None:
     from .assembly import assembly
-    from .checks import check_start, read_config
     from .serve import serve, shared_metrics
 
-    config = read_config(os.environ)
     with shared_metrics():  # before anything that counts is imported
+        from .checks import check_start, read_config
+
+        config = read_config(os.environ)
         made = assembly(top)
         check_start(config, made.HISTORIES, host=arguments.host, migrate=False)
         _tell_first_admin(config, _address(arguments.host, arguments.port))
@@ -168,48 +146,30 @@ def _worker(arguments: argparse.Namespace, top: str) -> int:
     from .checks import check_start, read_config
     from .db import Database
     from .logs import configure_logs
-    from .worker import do_once, work_until_signalled
+    from .services import Services
+    from .state import State
+    from .worker import do_once, watched, work_until_signalled
+    from .worker_http import answer
 
     made = assembly(top)
     config = read_config(os.environ)
     check_start(config, made.HISTORIES, host="127.0.0.1", migrate=False)
     configure_logs(config.log_level)
     db = Database(config.database_url, pool_size=4)
-    todo = made.jobs(db, open_store(config.artifacts, config.s3_endpoint), config)
+    store = open_store(config.artifacts, config.s3_endpoint)
+    jobs = made.jobs(db, store, config)
     try:
         if arguments.once:
-            return 0 if do_once(todo) else 1
-        work_until_signalled(todo)
+            return 0 if do_once(jobs) else 1
+        if arguments.port is not None:
+            # What the database says the servers tell: here it would be said twice.
+            services = Services(db, store, config, State(db, ()), made.HISTORIES)
+            answer(services, host=arguments.host, port=arguments.port)
+        todo, ended = watched(jobs, db)
+        work_until_signalled(todo, ended)
     finally:
         db.close()
     return 0
-
-
-def _upgrade(arguments: argparse.Namespace, top: str) -> None:
-    from .assembly import assembly
-    from .config import database_url
-    from .db import Database
-    from .schema_history import upgrade, versions
-
-    histories = assembly(top).HISTORIES
-    db = Database(database_url(os.environ, arguments.database), pool_size=1)
-    try:
-        changed = upgrade(db, histories)
-    finally:
-        db.close()
-    version = versions(histories)
-    print(f"The schema is now at {version}." if changed else f"The schema is at {version} already.")
-
-
-def _storage_init(arguments: argparse.Namespace) -> None:
-    from podium.client.config import refuse_unknown
-
-    from .artifacts.provision import initialise
-
-    refuse_unknown(os.environ)
-    uri = arguments.artifacts or os.environ.get("PODIUM_ARTIFACTS", "")
-    endpoint = arguments.endpoint or os.environ.get("PODIUM_S3_ENDPOINT")
-    print(initialise(uri, endpoint))
 
 
 def _with_worker(made: Assembly) -> Callable[[Config], Flask]:
@@ -217,11 +177,12 @@ def _with_worker(made: Assembly) -> Callable[[Config], Flask]:
 
     def make(config: Config) -> Flask:
         from .services import EXTENSION
-        from .worker import start_thread
+        from .worker import start_thread, watched
 
         app = made.create_app(config)
         services = app.extensions[EXTENSION]
-        start_thread(made.jobs(services.db, services.store, services.config))
+        jobs = made.jobs(services.db, services.store, services.config)
+        start_thread(*watched(jobs, services.db))
         return app
 
     return make

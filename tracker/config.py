@@ -30,6 +30,8 @@ SETTINGS: Mapping[str, str] = {
     "PODIUM_SECRET_KEYS": "Keys to encrypt secrets with, separated by commas, newest first.",
     "PODIUM_SECRET_KEYS_FILE": "A file with such keys, one a line, instead.",
     "PODIUM_WEBHOOK_ALLOW": "Private networks webhooks may reach, as in 10.0.0.0/8,fd00::/8.",
+    "PODIUM_LAUNCH_SITE": "A file that says which clusters launches go to, and what they may ask "
+    "for. Without it nothing is launched.",
     "PODIUM_AUTH": "required: everybody says who he is. off: this machine only, nobody is asked. "
     "Default off.",
     "PODIUM_RATE_LIMIT": "Requests a second that one account may make of each server process; ten "
@@ -62,6 +64,7 @@ class Config:
     secret_keys: tuple[str, ...] = field(default=(), repr=False)
     secret_keys_file: Path | None = None
     webhook_allow: tuple[Network, ...] = ()
+    launch_site: Path | None = None
     auth_required: bool = False
     proxies: int = 0
     rate_limit: int = 500
@@ -111,6 +114,7 @@ def from_environment(environ: Mapping[str, str], *, data: Path | None = None) ->
         webhook_allow=parse_networks(
             _list(environ, "PODIUM_WEBHOOK_ALLOW"), "PODIUM_WEBHOOK_ALLOW"
         ),
+        launch_site=_path(environ, "PODIUM_LAUNCH_SITE"),
         auth_required=_one_of(environ, "PODIUM_AUTH", ("OFF", "REQUIRED"), default="OFF")
         == "REQUIRED",
         rate_limit=_count(environ, "PODIUM_RATE_LIMIT", default=500, limit=1_000_000, least=0),
@@ -134,6 +138,11 @@ def _required(environ: Mapping[str, str], name: str) -> str:
     if not value:
         raise ConfigError(f"{name} is not set. {SETTINGS[name]} (On a laptop, type: podium up)")
     return value
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    value = environ.get(name)
+    return Path(value) if value else None
 
 
 def _one_of(

@@ -10,16 +10,25 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from podium.client import entities
-from podium.client.entities import DATASET_CONTEXT_TAG, DatasetInput, DatasetSummary
+from podium.client.entities import DATASET_CONTEXT_TAG, DatasetSummary
 from podium.client.errors import BadRequest
 from podium.client.rules import check_text
-from sqlalchemy import and_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ForeignKey,
+    Identity,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    select,
+    tuple_,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from .db import Database, insert
 from .experiments import parse_experiment_id
-from .models import Dataset, DatasetInputTag, Run
-from .models import DatasetInput as Input
+from .models import Base, RowId, Run
 
 MAX_NAME, MAX_DIGEST = 500, 36
 MAX_SOURCE, MAX_SCHEMA, MAX_PROFILE = 65_535, 1_048_575, 16_777_215
@@ -30,6 +39,50 @@ MAX_EXPERIMENTS, MAX_SUMMARIES = 20, 1000
 _Name = tuple[str, str]  # with the digest
 
 
+class Dataset(Base):
+    """Data that runs of an experiment have read; what is the same has the same name and digest."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[int] = mapped_column(RowId, Identity(), primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(500))
+    digest: Mapped[str] = mapped_column(String(36))
+    source_type: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    schema: Mapped[str | None] = mapped_column(Text)
+    profile: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (UniqueConstraint("experiment_id", "name", "digest", name="datasets_once"),)
+
+
+class DatasetInput(Base):
+    """That a run has read a data set; by ``id`` in the order it was told."""
+
+    __tablename__ = "dataset_inputs"
+
+    id: Mapped[int] = mapped_column(RowId, Identity(), primary_key=True)
+    run: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    dataset: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+
+    __table_args__ = (
+        UniqueConstraint("run", "dataset", name="dataset_inputs_once"),
+        Index("dataset_inputs_by_dataset", "dataset", "run"),
+    )
+
+
+class DatasetInputTag(Base):
+    """What a run says of a data set it has read, as that it was for training."""
+
+    __tablename__ = "dataset_input_tags"
+
+    input: Mapped[int] = mapped_column(
+        ForeignKey("dataset_inputs.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
 def search_datasets(db: Database, experiment_ids: Sequence[str]) -> list[DatasetSummary]:
     """The data sets that runs of these experiments have read, by name; at most 1,000."""
     if not 1 <= len(experiment_ids) <= MAX_EXPERIMENTS:
@@ -38,13 +91,13 @@ def search_datasets(db: Database, experiment_ids: Sequence[str]) -> list[Dataset
             f"{MAX_EXPERIMENTS} experiment ids, not {len(experiment_ids)}."
         )
     ids = {parse_experiment_id(each, "experiment_ids") for each in experiment_ids}
-    tag = and_(DatasetInputTag.input == Input.id, DatasetInputTag.key == DATASET_CONTEXT_TAG)
+    tag = and_(DatasetInputTag.input == DatasetInput.id, DatasetInputTag.key == DATASET_CONTEXT_TAG)
     columns = (Dataset.experiment_id, Dataset.name, Dataset.digest, DatasetInputTag.value)
     with db.reading() as session:
         rows = session.execute(
             select(*columns)
             .distinct()
-            .join(Input, Input.dataset == Dataset.id)
+            .join(DatasetInput, DatasetInput.dataset == Dataset.id)
             .outerjoin(DatasetInputTag, tag)
             .where(Dataset.experiment_id.in_(ids))
             .order_by(*columns)
@@ -53,7 +106,7 @@ def search_datasets(db: Database, experiment_ids: Sequence[str]) -> list[Dataset
         return [DatasetSummary(str(row[0]), *row[1:]) for row in rows]
 
 
-def check_inputs(inputs: Sequence[DatasetInput]) -> None:
+def check_inputs(inputs: Sequence[entities.DatasetInput]) -> None:
     """Raises :class:`BadRequest` that names what is too long or cannot be stored."""
     if len(inputs) > MAX_INPUTS:
         raise BadRequest(
@@ -75,15 +128,19 @@ def check_inputs(inputs: Sequence[DatasetInput]) -> None:
             check_text(value, f"{at}.tags[{number}].value", limit=MAX_TAG_VALUE)
 
 
-def attach(session: Session, run: Run, inputs: Sequence[DatasetInput]) -> None:
+def attach(session: Session, run: Run, inputs: Sequence[entities.DatasetInput]) -> None:
     """The run has read these; part of a wider transaction. What it has read already stays."""
-    first: dict[_Name, DatasetInput] = {}
+    first: dict[_Name, entities.DatasetInput] = {}
     for each in inputs:
         first.setdefault((each.dataset.name, each.dataset.digest), each)
     if not first:
         return
     datasets = _insert_datasets(session, run, first)
-    new = insert(session, Input).on_conflict_do_nothing().returning(Input.dataset, Input.id)
+    new = (
+        insert(session, DatasetInput)
+        .on_conflict_do_nothing()
+        .returning(DatasetInput.dataset, DatasetInput.id)
+    )
     rows = [{"run": run.id, "dataset": datasets[name]} for name in first]
     made = {row.dataset: row.id for row in session.execute(new, rows)}
     tags = [
@@ -96,13 +153,19 @@ def attach(session: Session, run: Run, inputs: Sequence[DatasetInput]) -> None:
         session.execute(insert(session, DatasetInputTag), tags)
 
 
-def inputs_of(session: Session, runs: Sequence[int]) -> dict[int, list[DatasetInput]]:
+def inputs_of(session: Session, runs: Sequence[int]) -> dict[int, list[entities.DatasetInput]]:
     """What each of these runs has read, in the order it was told: two queries at most."""
     rows = session.execute(
-        select(Input.run, Input.id, Input.dataset, DatasetInputTag.key, DatasetInputTag.value)
-        .outerjoin(DatasetInputTag, DatasetInputTag.input == Input.id)
-        .where(Input.run.in_(runs))
-        .order_by(Input.run, Input.id, DatasetInputTag.key)
+        select(
+            DatasetInput.run,
+            DatasetInput.id,
+            DatasetInput.dataset,
+            DatasetInputTag.key,
+            DatasetInputTag.value,
+        )
+        .outerjoin(DatasetInputTag, DatasetInputTag.input == DatasetInput.id)
+        .where(DatasetInput.run.in_(runs))
+        .order_by(DatasetInput.run, DatasetInput.id, DatasetInputTag.key)
     ).all()
     if not rows:
         return {}
@@ -111,15 +174,15 @@ def inputs_of(session: Session, runs: Sequence[int]) -> dict[int, list[DatasetIn
         each.id: _entity(each)
         for each in session.scalars(select(Dataset).where(Dataset.id.in_(wanted)))
     }
-    found: dict[int, list[DatasetInput]] = {}
+    found: dict[int, list[entities.DatasetInput]] = {}
     for (run, _, dataset), tags in groupby(rows, key=lambda row: tuple(row[:3])):
         pairs = {tag.key: tag.value for tag in tags if tag.key is not None}
-        found.setdefault(run, []).append(DatasetInput(datasets[dataset], pairs))
+        found.setdefault(run, []).append(entities.DatasetInput(datasets[dataset], pairs))
     return found
 
 
 def _insert_datasets(
-    session: Session, run: Run, wanted: Mapping[_Name, DatasetInput]
+    session: Session, run: Run, wanted: Mapping[_Name, entities.DatasetInput]
 ) -> dict[_Name, int]:
     rows = [
         {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,9 +22,42 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from .clock import Shared, now_ms
+from .glance import Glance
 from .group import GroupCommit
+from .instruments import CONNECTIONS, POOL_TIMEOUTS
 
 _BUSY_MS = 30_000
+# PostgreSQL's read_only_sql_transaction: a standby that is not promoted yet, or an administrator.
+_READ_ONLY = "25006"
+_POSTGRES = {
+    "connect_timeout": 5,
+    "application_name": "podium",
+    "options": "-c statement_timeout=60000 -c lock_timeout=20000",
+}
+_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+_FIXES = (
+    (
+        "certificate verify failed",
+        "Its certificate has expired, or is not of the authority in sslrootcert: renew the one or "
+        "name the right other.",
+    ),
+    (
+        "does not match host name",
+        "Connect to a name that is in its certificate, or have it made for this one.",
+    ),
+    (
+        "root certificate file",
+        "Mount the authority's certificate where sslrootcert says, or name another file.",
+    ),
+    (
+        "password authentication failed",
+        "Correct the password (in Kubernetes: in its Secret, then restart the pods).",
+    ),
+    ("no pg_hba.conf entry", "Let this machine in, in the database's pg_hba.conf, or use TLS."),
+    ("remaining connection slots", "Lower PODIUM_THREADS or raise max_connections."),
+    ("too many clients", "Lower PODIUM_THREADS or raise max_connections."),
+)
 
 
 class Database:
@@ -51,16 +84,25 @@ class Database:
                 max_overflow=0,
                 pool_pre_ping=True,
                 pool_timeout=10,
-                connect_args={
-                    "connect_timeout": 5,
-                    "application_name": "podium",
-                    "options": "-c statement_timeout=60000 -c lock_timeout=20000",
-                },
+                connect_args=_POSTGRES,
             )
+        event.listen(self.engine, "checkout", lambda *_: CONNECTIONS.inc())
+        event.listen(self.engine, "checkin", lambda *_: CONNECTIONS.dec())
         snapshot = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         self._read_engine: Engine = self.engine.execution_options(**snapshot)
         self._write_engine: Engine = self.engine.execution_options(podium_write=True)
+        self._glance = Glance(self.engine, _POSTGRES)
         self._group = GroupCommit(self._write_engine) if self.dialect == "sqlite" else None
+        # SQLite has none of its own; all processes over one file are on one machine.
+        self.now_ms: Callable[[], int] = (
+            now_ms if self.dialect == "sqlite" else Shared(lambda: int(self.glance(_NOW))).now_ms
+        )
+        """The time by the clock that all processes over this database share."""
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """Those that statements go by, for who listens to them."""
+        return self._read_engine, self._write_engine
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -88,6 +130,11 @@ class Database:
         with _unavailable(self.url), self._write_engine.begin() as connection:
             yield connection
 
+    def glance(self, statement: str) -> Any:
+        """One number, for what each request asks; see :mod:`.glance`."""
+        with _unavailable(self.url):
+            return self._glance.read(statement)
+
     def ping(self) -> None:
         """Raise :class:`Unavailable` unless the database answers."""
         with self.reading() as session:
@@ -100,6 +147,7 @@ class Database:
                 session.execute(text("PRAGMA optimize"))
 
     def close(self) -> None:
+        self._glance.close()
         self.engine.dispose()
 
 
@@ -138,19 +186,30 @@ def _unavailable(url: str) -> Iterator[None]:
     try:
         yield
     except PoolTimeout:
+        POOL_TIMEOUTS.inc()
         raise Unavailable(
             "Every database connection is busy; try again shortly.", retry_after=1
         ) from None
     except OperationalError as error:
         raise Unavailable(
-            f"The database {url} cannot be used now: {_one_line(error)}", retry_after=2
+            f"The database {url} cannot be used now: {_one_line(error)}{_fix(error)}", retry_after=2
         ) from error
     except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+            raise Unavailable(
+                f"The database {url} takes no changes now: {_one_line(error)}", retry_after=2
+            ) from error
         if error.connection_invalidated:
             raise Unavailable(
                 f"The connection to {url} broke: {_one_line(error)}", retry_after=2
             ) from error
         raise
+
+
+def _fix(error: DBAPIError) -> str:
+    """What to do, where PostgreSQL's message says what is wrong and not that."""
+    said = str(error.orig).lower()
+    return next((f" {fix}" for clue, fix in _FIXES if clue in said), "")
 
 
 def _one_line(error: DBAPIError) -> str:

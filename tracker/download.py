@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import mimetypes
+from contextvars import copy_context
 from urllib.parse import quote
 
 from flask import Response, request
 from werkzeug.datastructures import Range
 
-from .artifacts.base import ArtifactStore
 from .artifacts.paths import ArtifactPath
+from .auth.gate import refusals
+from .services import Services
+from .storage import digests
 
 # Whoever may log can store HTML here. It is to be saved, not shown; and if a browser shows it all
 # the same, it has no origin, no scripts and no network.
@@ -23,8 +26,12 @@ _TEXT_NAMES = frozenset(("MLmodel", "MLproject"))
 _TEXT_SUFFIXES = (".log", ".yaml", ".yml", ".md", ".ipynb", ".cfg", ".ini", ".toml")
 
 
-def send(store: ArtifactStore, path: ArtifactPath) -> Response:
-    """The whole file, or the one range asked for (RFC 9110 §14); several are answered by all."""
+def send(of: Services, path: ArtifactPath) -> Response:
+    """The whole file, or the one range asked for (RFC 9110 §14); several are answered by all.
+
+    A whole file is compared with what was uploaded; if it differs, the connection ends before it.
+    """
+    store = of.store
     asked, wanted = _one_range(), None
     if asked is not None:
         size = store.stat(path).file_size or 0
@@ -33,6 +40,8 @@ def send(store: ArtifactStore, path: ArtifactPath) -> Response:
             return Response(status=416, headers={"Content-Range": f"bytes */{size}", **_HARMLESS})
     start, stop = wanted or (None, None)
     content = store.open(path, start=start, stop=stop)
+    if wanted is None:
+        content = digests.compared(of.db, content, path, _complaint())
     response = Response(
         iter(content),
         status=206 if wanted else 200,
@@ -47,6 +56,12 @@ def send(store: ArtifactStore, path: ArtifactPath) -> Response:
         )
     response.headers.set("Content-Disposition", "attachment", **_file_name(path.name))
     return response
+
+
+def _complaint() -> digests.Complain:
+    """A row of the audit log, in this request's name also when its answer is on the way."""
+    refused, context = refusals(), copy_context()
+    return lambda place, what: context.run(refused.note, "file.damaged", f"file:{place}", what)
 
 
 def _one_range() -> Range | None:

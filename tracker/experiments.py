@@ -30,9 +30,28 @@ from .auth.roles import Role
 from .clock import now_ms
 from .db import Database, insert
 from .models import Experiment, ExperimentTag, Run
-from .search import EXPERIMENTS, search_page
+from .paging import check_size
+from .search import Attribute, Entity, KeyTable, Kind, search_page
 
 MAX_PAGE = 50_000
+
+EXPERIMENTS = Entity(
+    name="experiments",
+    id=Experiment.id,
+    attributes={
+        "experiment_id": Attribute(Experiment.id, Kind.IDENTIFIER),
+        "name": Attribute(Experiment.name),
+        "creation_time": Attribute(Experiment.creation_time, Kind.INTEGER),
+        "last_update_time": Attribute(Experiment.last_update_time, Kind.INTEGER),
+    },
+    key_tables={
+        "tag": KeyTable(
+            ExperimentTag.experiment_id, ExperimentTag.key, {None: ExperimentTag.value}
+        ),
+    },
+    default_order=("creation_time DESC", "experiment_id ASC"),
+    ties=("experiment_id DESC",),
+)
 
 
 def create_experiment(
@@ -80,6 +99,14 @@ def get_experiment_by_name(db: Database, name: str) -> entities.Experiment:
         if found is None:
             raise NotFound(f"Could not find experiment with name '{name}'")
         return _entity(found)
+
+
+def names_of(db: Database, experiment_ids: Sequence[str]) -> dict[str, str]:
+    """By id the names of those that are there."""
+    ids = [parse_experiment_id(each) for each in experiment_ids]
+    with db.reading() as session:
+        rows = session.execute(select(Experiment.id, Experiment.name).where(Experiment.id.in_(ids)))
+        return {str(id_): name for id_, name in rows}
 
 
 def rename_experiment(db: Database, experiment_id: str, new_name: str) -> None:
@@ -152,7 +179,7 @@ def search_experiments(
     page_token: str | None = None,
 ) -> Page[entities.Experiment]:
     """One page, newest first unless ``order_by`` says otherwise; ``max_results`` in 1…50,000."""
-    check_max_results(max_results)
+    check_size(max_results, MAX_PAGE)
     with db.reading() as session:
         rows, token = search_page(
             session,
@@ -200,14 +227,6 @@ def stage_filter(table: type[Experiment] | type[Run], view: ViewType) -> list[Co
     return [table.lifecycle_stage == wanted]
 
 
-def check_max_results(max_results: int) -> None:
-    if not 1 <= max_results <= MAX_PAGE:
-        raise BadRequest(
-            f"Invalid value {max_results} for parameter 'max_results' supplied: "
-            f"it must be between 1 and {MAX_PAGE}."
-        )
-
-
 def _insert(
     session: Session, *, name: str, artifact_location: str | None, tags: Mapping[str, str]
 ) -> Experiment:
@@ -249,9 +268,9 @@ def _flush_name(session: Session, name: str) -> None:
 def _move(session: Session, experiment: Experiment, stage: LifecycleStage) -> None:
     experiment.lifecycle_stage = stage
     experiment.last_update_time = now_ms()
-    session.execute(
-        update(Run).where(Run.experiment_id == experiment.id).values(lifecycle_stage=stage)
-    )
+    runs = update(Run).where(Run.experiment_id == experiment.id, Run.lifecycle_stage != stage)
+    deleted = now_ms() if stage is LifecycleStage.DELETED else None
+    session.execute(runs.values(lifecycle_stage=stage, deleted=deleted))
 
 
 def _named(experiment: Experiment) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import structlog
 
@@ -32,7 +33,7 @@ def configure_logs(level: str, *, stream: Any = None) -> None:
             structlog.processors.JSONRenderer(default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Lossy(stream or sys.stderr))),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream or sys.stderr)
@@ -50,6 +51,21 @@ def configure_logs(level: str, *, stream: Any = None) -> None:
     root.handlers[:] = [handler]
     # Libraries say at INFO what our own request line says already.
     root.setLevel("WARNING" if level == "INFO" else level)
+
+
+class _Lossy:
+    """A stream for lines of which some may be lost: a full disk must fail no request."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def _name_the_library(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -9,6 +9,7 @@ from podium.client.errors import PodiumError
 from podium.client.version import __version__
 
 from .auth.permissions import PUBLIC, allow
+from .schema_history import SchemaNewer, check_schema
 from .services import services
 from .telemetry import prometheus_text
 
@@ -25,16 +26,32 @@ def health() -> Response:
 @operations.get("/ready", endpoint="ready")
 @allow(PUBLIC)
 def ready() -> tuple[Response, int]:
-    """Ready: the database and the artifact store answer; 503 with the reason and the fix if not."""
-    checks = {"database": services().db.ping, "artifacts": services().store.ready}
-    problems: dict[str, str] = {}
+    """Ready: the database and the artifact store answer; 503 with the reason and the fix if not.
+
+    A schema newer than this server's is told and no failure: while an upgrade goes on, the servers
+    of before answer until the new ones do.
+    """
+    checks = {
+        "database": services().db.ping,
+        "schema": _schema,
+        "artifacts": services().store.ready,
+    }
+    report: dict[str, str] = {}
+    failed = False
     for name, check in checks.items():
         try:
             check()
+            report[name] = "ok"
+        except SchemaNewer as newer:
+            report[name] = newer.message
         except PodiumError as error:
-            problems[name] = error.message
-    report = {name: problems.get(name, "ok") for name in checks}
-    return jsonify(report), 503 if problems else 200
+            report[name] = error.message
+            failed = True
+    return jsonify(report), 503 if failed else 200
+
+
+def _schema() -> None:
+    check_schema(services().db, services().histories)
 
 
 @operations.get("/version", endpoint="version")
@@ -46,5 +63,7 @@ def version() -> Response:
 @operations.get("/metrics", endpoint="metrics")
 @allow(PUBLIC)
 def metrics() -> Response:
-    text = prometheus_text(multiprocess_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+    text = prometheus_text(
+        services().state.gauges(), multiprocess_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    )
     return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -11,7 +11,9 @@ from sqlalchemy import case, func, select
 
 from .db import Database
 from .experiments import parse_experiment_id
-from .models import LoggedModel, MetricSummary, Run, RunModel
+from .logged_models.tables import LoggedModel, RunModel
+from .metrics.tables import MetricSummary
+from .models import Run
 from .runs.read import find_run
 
 

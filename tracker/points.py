@@ -9,14 +9,15 @@ from podium.client import wire
 from podium.client.errors import BadRequest
 from podium.client.rules import check_run_id
 
-from . import runs, series
+from . import overview, runs, series
 from .auth.permissions import LOG, READ, allow
+from .instruments import BYTES, POINTS
 from .metrics import Window
+from .metrics.columns import Floats
 from .mlflow.render import Json, number
 from .rest import arguments, body_bytes
-from .schema import Int64, Items, Number, Object, Schema, Text
+from .schema import Flag, Int64, Items, Number, Object, Schema, Text
 from .services import services
-from .telemetry import POINTS
 
 routes = Blueprint("points", __name__, url_prefix="/api/v1")
 
@@ -30,6 +31,7 @@ class Series(Schema):
 class Charts(Schema):
     series = Items(Object(Series), required=True)
     width = Int64(load_default=1000)
+    band = Flag(load_default=False)
     first_step = Int64(load_default=None)
     last_step = Int64(load_default=None)
     first_timestamp = Int64(load_default=None)
@@ -53,9 +55,11 @@ def log_points(run_id: str) -> Json:
             f"Bad Request. Content-Type must be {wire.CONTENT_TYPE}, not {request.mimetype!r}."
         )
     check_run_id(run_id)
-    points, new = runs.log_points(services().db, run_id, body_bytes(wire.MAX_BODY))
+    body = body_bytes(wire.MAX_BODY)
+    points, new = runs.log_points(services().db, run_id, body)
     if new:
         POINTS.labels("batch").inc(points)
+        BYTES.labels("batch").inc(len(body))
     return {"stored": points if new else 0, "duplicate": points > 0 and not new}
 
 
@@ -76,24 +80,53 @@ def charts() -> Response:
     window = Window(
         asked["first_step"], asked["last_step"], asked["first_timestamp"], asked["last_timestamp"]
     )
-    drawn = series.charts(services().db, wanted, width=asked["width"], window=window)
+    drawn = series.charts(
+        services().db, wanted, width=asked["width"], window=window, banded=asked["band"]
+    )
     body = orjson.dumps(
         {"series": [_chart(each) for each in drawn]}, option=orjson.OPT_SERIALIZE_NUMPY
     )
     return Response(body, mimetype="application/json")
 
 
-def _chart(drawn: series.ChartSeries) -> Json:
-    named: Json = {"run_id": drawn.run_id, "key": drawn.key, "received": drawn.received}
-    if drawn.columns is None:
-        return named
-    values = drawn.columns.values
+@routes.get("/runs/<run_id>/metrics")
+@allow(READ)
+def metrics(run_id: str) -> Response:
+    """Of each metric of a run its last value, its least, its greatest and how many there are."""
+    found = overview.metrics_of(services().db, run_id)
+    body = orjson.dumps({"metrics": [_summary(each) for each in found]})
+    return Response(body, mimetype="application/json")
+
+
+def _summary(found: overview.MetricOverview) -> Json:
     return {
-        **named,
-        "points": drawn.points,
-        "step": drawn.columns.steps,
-        "timestamp": drawn.columns.timestamps,
-        "value": values
-        if np.isfinite(values).all()
-        else [number(each) for each in values.tolist()],
+        "key": found.key,
+        "last": number(found.last),
+        "last_step": found.last_step,
+        "min": None if found.low is None else number(found.low),
+        "max": None if found.high is None else number(found.high),
+        "points": found.points,
     }
+
+
+def _chart(told: series.ChartSeries) -> Json:
+    named: Json = {"run_id": told.run_id, "key": told.key, "received": told.received}
+    if told.drawn is None:
+        return named
+    mean, low, high = told.drawn.mean, told.drawn.low, told.drawn.high
+    found = {
+        **named,
+        "points": told.points,
+        "step": mean.steps,
+        "timestamp": mean.timestamps,
+        "value": _values(mean.values),
+    }
+    if told.drawn.last is not None:
+        found["last"] = number(told.drawn.last)
+    if low is not None and high is not None:
+        found.update(low=_values(low), high=_values(high))
+    return found
+
+
+def _values(found: Floats) -> Floats | list[float | str]:
+    return found if np.isfinite(found).all() else [number(each) for each in found.tolist()]

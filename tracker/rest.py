@@ -14,9 +14,12 @@ from flask.json.provider import DefaultJSONProvider
 from marshmallow import ValidationError
 from podium.client import errors
 from podium.client.errors import BadRequest, PodiumError, TooLarge
+from podium.client.rules import INT64_MAX
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.routing import IntegerConverter, Map
 
 from .schema import Items, Schema, refusal
+from .telemetry import about
 
 # The longest message MLflow's clients send is a batch of 100 params of 6,000 characters.
 MAX_JSON = 16 * 1024 * 1024
@@ -41,11 +44,19 @@ class Json(DefaultJSONProvider):
         return Response(body, mimetype=self.mimetype)
 
 
+class _Int64Converter(IntegerConverter):
+    """A number that a database can hold; under a greater one there is nothing (404)."""
+
+    def __init__(self, url_map: Map, *args: Any, **options: Any) -> None:
+        super().__init__(url_map, *args, **{"max": INT64_MAX, **options})
+
+
 def register(app: Flask) -> None:
+    app.url_map.converters["int"] = _Int64Converter
     app.json = Json(app)
     app.register_error_handler(PodiumError, refuse)
     app.register_error_handler(HTTPException, refuse_http)
-    app.register_error_handler(Exception, _fail)
+    app.register_error_handler(Exception, fail)
 
 
 def arguments(schema: type[Schema]) -> dict[str, Any]:
@@ -72,6 +83,7 @@ def _load(reader: Schema, asked: Any) -> dict[str, Any]:
     except ValidationError as error:
         raise BadRequest(refusal(error)) from None
     assert isinstance(found, dict)  # noqa: S101  (a schema of many would be a list)
+    about(found)
     return found
 
 
@@ -178,7 +190,7 @@ def refuse_http(error: HTTPException) -> Response:
     return response
 
 
-def _fail(error: Exception) -> Response:
+def fail(error: Exception) -> Response:
     """A defect of ours: the caller gets a number to quote, the log gets the rest."""
     log.exception("request failed", exc_info=error, method=request.method, path=request.path)
     return refuse(

@@ -79,6 +79,14 @@ class Text(fields.Field[str]):
             raise ValidationError(unstorable.message) from None
 
 
+class VersionNumber(Text):
+    """A model version's number: text in MLflow's API, which a whole number may stand for."""
+
+    def _deserialize(self, value: Any, *more: Any, **options: Any) -> str:
+        number = type(value) is int  # true and false are not meant
+        return super()._deserialize(str(value) if number else value, *more, **options)
+
+
 class Int64(fields.Field[int]):
     default_error_messages = _REQUIRED
 

@@ -7,7 +7,7 @@ entirely or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,10 @@ from .db import Database
 
 # Any constant will do: it names "migrating Podium" among PostgreSQL's advisory locks.
 _MIGRATION_LOCK = 0x706F6469756D
+
+
+class SchemaNewer(ConfigError):
+    """The database was brought up by a newer Podium than this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +38,44 @@ class History:
     version_table: str
 
 
-TRACKER = History(Path(__file__).parent / "migrations", "0006", "tracker_version")
+TRACKER = History(Path(__file__).parent / "migrations", "0012", "tracker_version")
 
 
 def upgrade(db: Database, histories: Sequence[History]) -> bool:
     """Bring the schema to this version; True when it changed. Any number may run at once."""
     with db.migrating() as connection:
-        if db.dialect == "postgresql":
-            connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"))
-            connection.execute(
-                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
-            )
-        found = [_revision(connection, history) for history in histories]
-        for revision, history in zip(found, histories, strict=True):
-            if revision is not None:
-                _refuse_newer(revision, history)
-        behind = [
-            history
-            for revision, history in zip(found, histories, strict=True)
-            if revision != history.head
-        ]
-        for history in behind:
-            _run(connection, history)
-        return bool(behind)
+        return upgrade_within(connection, histories)
+
+
+def upgrade_within(
+    connection: Connection,
+    histories: Sequence[History],
+    revisions: Mapping[str, str] | None = None,
+) -> bool:
+    """As :func:`upgrade`, as a part of a transaction. ``revisions``, by version table, are where to
+    stop on the way: a backup is loaded into the schema it was taken of.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+    changed = False
+    found = revisions_of(connection, histories)
+    for history in histories:
+        revision = found.get(history.version_table)
+        if revision is not None:
+            _refuse_newer(revision, history)
+    for history in histories:
+        wanted = history.head if revisions is None else revisions[history.version_table]
+        if found.get(history.version_table, "") < wanted:
+            _run(connection, history, wanted)
+            changed = True
+    return changed
+
+
+def revisions_of(connection: Connection, histories: Sequence[History]) -> dict[str, str]:
+    """Where a database is, by version table; one that it lacks is left out."""
+    found = {each.version_table: _revision(connection, each) for each in histories}
+    return {table: revision for table, revision in found.items() if revision is not None}
 
 
 def check_schema(db: Database, histories: Sequence[History]) -> None:
@@ -97,7 +116,7 @@ def _written(revisions: Sequence[str | None]) -> str:
     return "/".join(revision or "none" for revision in revisions)
 
 
-def _run(connection: Connection, history: History) -> None:
+def _run(connection: Connection, history: History, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -106,14 +125,14 @@ def _run(connection: Connection, history: History) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     config.attributes["version_table"] = history.version_table
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _refuse_newer(found: str, history: History) -> None:
     if found > history.head:
-        raise ConfigError(
+        raise SchemaNewer(
             f"The database is at schema {found}, newer than the {history.head} of this Podium. "
-            "Install the Podium that wrote it (pip install --upgrade podium)."
+            "Install the Podium that wrote it: pip install --upgrade podium, or the newer image."
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from .db import Database
-from .metrics import ALL, EMPTY, Columns, Window, downsample, history, read_runs
-from .models import MetricSummary, Run
+from .metrics import ALL, EMPTY, Band, Columns, Window, band, downsample, history, read_runs
+from .metrics.tables import MetricSummary
+from .models import Run
+from .paging import check_size
 from .runs.read import find_run
 
 MAX_SERIES = 200
@@ -31,13 +33,13 @@ _POSITION = struct.Struct("<qqd")
 class ChartSeries:
     """A series as a chart shows it; ``points`` counts those it was made from.
 
-    ``received`` counts all that ever came. ``columns`` is None where the caller has them already.
+    ``received`` counts all that ever came. ``drawn`` is None where the caller has it already.
     """
 
     run_id: str
     key: str
     received: int
-    columns: Columns | None
+    drawn: Band | None
     points: int = 0
 
 
@@ -63,11 +65,8 @@ def metric_history(
     A page continues behind the last point of the one before, so points that arrive meanwhile are
     neither doubled nor make others disappear. An unknown key has no points.
     """
-    if max_results is not None and not 1 <= max_results <= MAX_HISTORY_PAGE:
-        raise BadRequest(
-            f"Invalid value {max_results} for parameter 'max_results' supplied: "
-            f"it must be between 1 and {MAX_HISTORY_PAGE}."
-        )
+    if max_results is not None:
+        check_size(max_results, MAX_HISTORY_PAGE)
     with db.reading() as session:
         points = history(session, find_run(session, run_id).id, key)
     start = _index_after(points, page_token) if page_token else 0
@@ -87,11 +86,7 @@ def sampled_histories(
 ) -> dict[str, tuple[Metric, ...]]:
     """Of each run at most ``max_results`` points, evenly spaced by rank, the first and last too."""
     _check_run_ids(run_ids, "run_ids")
-    if not 1 <= max_results <= MAX_SAMPLES:
-        raise BadRequest(
-            f"Invalid value {max_results} for parameter 'max_results' supplied: "
-            f"it must be between 1 and {MAX_SAMPLES}."
-        )
+    check_size(max_results, MAX_SAMPLES)
     if first_step is not None and last_step is not None and first_step > last_step:
         raise BadRequest(
             f"'end_step' must not be less than 'start_step': they are {last_step} and {first_step}."
@@ -130,9 +125,16 @@ def joined_histories(
 
 
 def charts(
-    db: Database, wanted: Sequence[Wanted], *, width: int, window: Window = ALL
+    db: Database,
+    wanted: Sequence[Wanted],
+    *,
+    width: int,
+    window: Window = ALL,
+    banded: bool = False,
 ) -> list[ChartSeries]:
     """The series in the order asked for, each thinned to ``width`` pixels.
+
+    What stays is points, or where ``banded`` means with the least and the greatest beside them.
 
     What does not exist, runs or keys, is an empty series: a page that draws a run which was just
     deleted has nothing to say about it.
@@ -158,7 +160,11 @@ def charts(
         ids = {row: run_id for run_id, row in rows}
         read = read_runs(session, {row: stale[run_id] for row, run_id in ids.items()}, window)
         found = {ids[row]: columns for row, columns in read.items()}
-    return [_drawn(each, received.get((each.run_id, each.key), 0), found, width) for each in wanted]
+    thin = band if banded else _points_of
+    return [
+        _drawn(each, received.get((each.run_id, each.key), 0), found, width, thin)
+        for each in wanted
+    ]
 
 
 def _check_run_ids(run_ids: Sequence[str], field: str) -> None:
@@ -182,13 +188,20 @@ def _received(session: Session, wanted: Sequence[Wanted]) -> dict[tuple[str, str
 
 
 def _drawn(
-    wanted: Wanted, received: int, found: Mapping[str, Mapping[str, Columns]], width: int
+    wanted: Wanted,
+    received: int,
+    found: Mapping[str, Mapping[str, Columns]],
+    width: int,
+    thin: Callable[[Columns, int], Band],
 ) -> ChartSeries:
     if wanted.received == received:
         return ChartSeries(wanted.run_id, wanted.key, received, None)
     points = found.get(wanted.run_id, {}).get(wanted.key, EMPTY)
-    columns = downsample(points, width)
-    return ChartSeries(wanted.run_id, wanted.key, received, columns, len(points))
+    return ChartSeries(wanted.run_id, wanted.key, received, thin(points, width), len(points))
+
+
+def _points_of(points: Columns, width: int) -> Band:
+    return Band(downsample(points, width))
 
 
 def _metrics(key: str, points: Columns) -> tuple[Metric, ...]:

@@ -22,6 +22,8 @@ from podium.client.errors import ConfigError
 from .config import Config
 from .logs import configure_logs
 
+# A hundred runs side by side are 3.7 kB of ids; gunicorn takes no more than this.
+_LONGEST_LINE = 8190  # bytes
 # A client that stalls in the middle of a request holds a thread for so long at most.
 _STALLED_SECONDS = 120
 _DRAIN_SECONDS = 20
@@ -44,6 +46,7 @@ def serve(
         config,
         {
             "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
+            "limit_request_line": _LONGEST_LINE,
             "workers": workers,
             "worker_class": "gthread",
             "threads": config.threads,
@@ -56,6 +59,7 @@ def serve(
             "logger_class": "gunicorn.glogging.Logger",
             "proc_name": "podium",
             "control_socket_disable": True,
+            "child_exit": lambda _server, worker: _forget(worker.pid),
             "post_worker_init": lambda worker: announce() if announce else None,
         },
     ).run()
@@ -74,6 +78,14 @@ def shared_metrics() -> Iterator[None]:
     finally:
         del os.environ["PROMETHEUS_MULTIPROC_DIR"]
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forget(process: int) -> None:
+    """What a server process that has ended had in hand is in nobody's."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(process)  # type: ignore[no-untyped-call]
 
 
 def check_port(host: str, port: int) -> None:

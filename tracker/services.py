@@ -1,4 +1,6 @@
-"""What a request handler works with: the database, the artifact store and the settings."""
+"""What a request handler works with: the database, the artifact store, the settings, and what says
+how all of it is doing.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from .artifacts.base import ArtifactStore
     from .config import Config
     from .db import Database
+    from .schema_history import History
+    from .state import State
 
 EXTENSION = "podium"
 
@@ -20,6 +24,8 @@ class Services:
     db: Database
     store: ArtifactStore
     config: Config
+    state: State
+    histories: tuple[History, ...]
 
 
 def services() -> Services:

@@ -11,13 +11,13 @@ from flask import Flask, Response, jsonify
 from podium.client.version import __version__
 from podium.tracker.auth.permissions import PUBLIC, allow
 
-from . import promotion, rules, versions, webhooks
+from . import experiments, launches, promotion, rules, storage, sweeps, versions, webhooks
 from .openapi import PodiumApi
 
 
 def register(app: Flask) -> None:
     api = PodiumApi(app, title="Podium", version=__version__)
-    for module in (promotion, rules, versions, webhooks):
+    for module in (experiments, launches, promotion, rules, storage, sweeps, versions, webhooks):
         api.register_blueprint(module.routes)
 
     @app.get("/api/v1/openapi.json", endpoint="openapi")

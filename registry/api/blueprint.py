@@ -52,3 +52,11 @@ class Blueprint(_Blueprint):
         def response(
             self, status_code: int, schema: type[AnySchema] | None = None, **options: Any
         ) -> Callable[[Callable[..., Any]], Callable[..., Response]]: ...
+
+
+def json_object() -> dict[str, Any]:
+    """The body as it is, where a service says what is wrong with it and where; not a schema."""
+    found = rest.json_body()
+    if not isinstance(found, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from marshmallow import Schema as AnySchema
 from marshmallow import fields
-from podium.tracker.schema import Choice, Flag, Int64, Number, Text
+from podium.tracker.schema import Choice, Flag, Int64, Number, Text, VersionNumber
 
 if TYPE_CHECKING:
 
@@ -50,7 +50,9 @@ class PodiumApi(_Api):
         self.register_field(Number, "number", "double")
         self.register_field(Flag, "boolean", None)
         self.register_field(Choice, "string", None)
-        self.spec.plugins[1].converter.add_attribute_function(_choices)
+        self.register_field(VersionNumber, "string", None)
+        for told in (_choices, _version):
+            self.spec.plugins[1].converter.add_attribute_function(told)
 
     def _register_error_handlers(self) -> None:
         """The tracker has registered its own, and they are the ones."""
@@ -61,3 +63,7 @@ class PodiumApi(_Api):
 
 def _choices(_converter: Any, field: Any, **_: Any) -> dict[str, Any]:
     return {"enum": [str(each) for each in field.choices]} if isinstance(field, Choice) else {}
+
+
+def _version(_converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+    return {"type": ["string", "integer"]} if isinstance(field, VersionNumber) else {}

@@ -7,16 +7,17 @@ from typing import Any
 
 from marshmallow import Schema as AnySchema
 from marshmallow import fields
-from podium.client.promotion import Comment, Promotion
+from podium.client.promotion import Comment, Promotion, Transition
 from podium.tracker.auth.permissions import APPROVE, READ, REGISTER, allow
 from podium.tracker.clock import now_ms
-from podium.tracker.schema import Flag, Int64, Schema, Text
+from podium.tracker.schema import Flag, Int64, Schema, Text, VersionNumber
 from podium.tracker.services import services
 
 from .. import promotion
 from ..promotion import comments, history, read
 from ..promotion.services import outside
 from .blueprint import Blueprint
+from .entities import schema_of
 
 routes = Blueprint("promotion", __name__, url_prefix="/api/v1/models")
 
@@ -24,7 +25,7 @@ _Json = dict[str, Any]
 
 
 class Promote(Schema):
-    version = Text(required=True)
+    version = VersionNumber(required=True)
     stage = Text(required=True)
     comment = Text(load_default="")
     archive = Flag(load_default=None)
@@ -42,7 +43,7 @@ class Reason(Schema):
 
 class RollBack(Schema):
     stage = Text(required=True)
-    version = Text(load_default=None)
+    version = VersionNumber(load_default=None)
     comment = Text(load_default="")
 
 
@@ -51,7 +52,7 @@ class Say(Schema):
 
 
 class Pages(Schema):
-    version = Text(load_default=None)
+    version = VersionNumber(load_default=None)
     max_results = Int64(load_default=100)
     page_token = Text(load_default="")
 
@@ -65,63 +66,14 @@ class Moment(Schema):
     at = Int64(load_default=None)
 
 
-class GateResult(AnySchema):
-    gate = fields.String()
-    passed = fields.Boolean()
-    sentence = fields.String()
-    compared = fields.Dict(metadata={"description": "What was compared, with the numbers."})
-
-
-class Approval(AnySchema):
-    approver = fields.String()
-    comment = fields.String()
-    created = fields.Integer()
-    lapsed = fields.String(metadata={"description": "Why it does not count any more, or empty."})
-
-
-class PromotionSchema(AnySchema):
-    """`id` is 0 where the version was in the stage already."""
-
-    id = fields.Integer()
-    name = fields.String()
-    version = fields.Integer()
-    stage = fields.String()
-    before = fields.String()
-    status = fields.String()
-    requester = fields.String()
-    comment = fields.String()
-    created = fields.Integer()
-    digest = fields.String()
-    policy = fields.Integer(allow_none=True)
-    approvals_required = fields.Integer()
-    approvals = fields.List(fields.Nested(Approval))
-    gates = fields.List(fields.Nested(GateResult))
-    waits_for = fields.List(fields.String())
-    expires = fields.Integer(allow_none=True)
-    decided = fields.Integer(allow_none=True)
-    decided_by = fields.String(allow_none=True)
-    reason = fields.String(allow_none=True)
-    overridden = fields.Boolean()
-    archived = fields.List(fields.Integer())
+PromotionSchema = schema_of(Promotion)
+TransitionSchema = schema_of(Transition)
+CommentSchema = schema_of(Comment)
 
 
 class PromotionPage(AnySchema):
     requests = fields.List(fields.Nested(PromotionSchema))
     next_page_token = fields.String()
-
-
-class TransitionSchema(AnySchema):
-    id = fields.Integer()
-    name = fields.String()
-    version = fields.Integer()
-    before = fields.String()
-    after = fields.String()
-    kind = fields.String()
-    actor = fields.String()
-    at = fields.Integer()
-    digest = fields.String()
-    comment = fields.String()
-    request = fields.Integer(allow_none=True)
 
 
 class TransitionPage(AnySchema):
@@ -134,16 +86,6 @@ class RolledBack(AnySchema):
     stage = fields.String()
     entered = fields.Nested(TransitionSchema, allow_none=True)
     left = fields.List(fields.Nested(TransitionSchema))
-
-
-class CommentSchema(AnySchema):
-    id = fields.Integer()
-    name = fields.String()
-    version = fields.Integer()
-    author = fields.String()
-    comment = fields.String()
-    created = fields.Integer()
-    request = fields.Integer(allow_none=True)
 
 
 class Comments(AnySchema):

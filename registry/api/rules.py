@@ -7,8 +7,6 @@ from typing import Any
 
 from marshmallow import Schema as AnySchema
 from marshmallow import fields
-from podium.client.errors import BadRequest
-from podium.tracker import rest
 from podium.tracker.auth.permissions import ADMIN, READ, allow
 from podium.tracker.schema import Int64, Schema, Text
 from podium.tracker.services import services
@@ -18,7 +16,7 @@ from ..promotion.external import secrets_for
 from ..promotion.freezes import Freeze
 from ..promotion.policies import InForce
 from ..webhooks.services import keyring
-from .blueprint import Blueprint
+from .blueprint import Blueprint, json_object
 
 routes = Blueprint("rules", __name__, url_prefix="/api/v1")
 
@@ -108,7 +106,7 @@ def stages(name: str) -> _Json:
 @routes.response(200, StagesSchema)
 def set_stages(name: str) -> _Json:
     """Give the model of this name, or all that match the pattern, stages of their own."""
-    found = stage_sets.set_stages(services().db, name, _object())
+    found = stage_sets.set_stages(services().db, name, json_object())
     return stage_sets.render(found)
 
 
@@ -159,7 +157,7 @@ def effective(name: str) -> _Json:
 @routes.response(200, PolicySchema)
 def set_policy(name: str, stage: str) -> _Json:
     """Let this hold from now on, for a name or a pattern. Approvals given before lapse."""
-    return _policy(policies.set_policy(services().db, name, stage, _object()))
+    return _policy(policies.set_policy(services().db, name, stage, json_object()))
 
 
 @routes.delete("/models/<name>/policies/<stage>")
@@ -200,14 +198,6 @@ def lift(name: str, freeze_id: int) -> None:
 def secrets(asked: _Json) -> _Json:
     """By what the external check at this address knows that it is this server that asks."""
     return {"secrets": secrets_for(keyring(), asked["url"])}
-
-
-def _object() -> _Json:
-    """The body as it is: who reads rules says what is wrong with them, and where."""
-    found = rest.json_body()
-    if not isinstance(found, dict):
-        raise BadRequest("The body must be a JSON object.")
-    return found
 
 
 def _policy(found: InForce) -> _Json:

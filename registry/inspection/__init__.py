@@ -15,9 +15,10 @@ from typing import IO, Any, cast
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.artifacts.paths import ArtifactPath
 
+from .findings import Finding, Level, judge
 from .manifest import File, TooMany, digest_of, read, walk
 from .mlmodel import ENVIRONMENTS, MAX_BYTES, Unreadable, parse_environment, parse_mlmodel
-from .scan import Finding, Level, judge, needs_content, scan, scan_unseen
+from .scan import needs_content, scan, scan_unseen
 
 __all__ = ["File", "Inspected", "TooMany", "inspect"]
 

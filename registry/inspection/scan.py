@@ -1,31 +1,26 @@
-"""Does loading these files run code? Nothing here loads them: pickles are taken apart, not run.
+"""Does loading these files run code? Nothing here loads them: they are taken apart, not run.
 
-picklescan knows what is dangerous in a pickle. Here is decided what is looked at, and that whatever
-cannot be told is not clean: an error, an archive that is not opened, an import that nobody vouches
-for, a format that can hold code and is not understood.
+Whatever cannot be told is not clean: an error, an archive that is not opened, a format that can
+hold code and is not understood.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import logging
-import pickletools
 import re
 import struct
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import IO
 
-# A pickle is held in memory while it is taken apart.
-MAX_PICKLE = 256 * 1024 * 1024
+from . import keras
+from .findings import Finding, Level, suffix
+from .pickles import MAX_PICKLE, Limited, is_pickle, pickles, runs
+
 MAX_MEMBERS = 20_000
 _MAX_HEADER = 100 * 1024 * 1024
 
-_PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle", ".dat", ".data", ".p")
-_TORCH = (".pt", ".pth", ".ckpt", ".bin")
 _CODE = (".py", ".pyc", ".so", ".dll", ".dylib", ".sh")
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _NOT_OPENED = {
@@ -36,54 +31,30 @@ _NOT_OPENED = {
     b"\x28\xb5\x2f\xfd": "compressed by zstd",
     b"\x04\x22\x4d\x18": "compressed by lz4",
     b"Rar!": "a rar archive",
-    b"\x89HDF": "an HDF5 file, in which Keras may keep code",
 }
 _NAMED = {
-    ".h5": "an HDF5 file, in which Keras may keep code",
-    ".keras": "a Keras archive, which may hold code",
     ".pb": "a TensorFlow graph, which may read and write files",
     ".tar": "a tar archive",
 }
-_CALLS = frozenset(("INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD"))
-# Whose classes a model is made of. What is dangerous in them picklescan knows by name.
-_TRUSTED = frozenset(
-    """
-    catboost collections copyreg datetime decimal interpret lightgbm numpy pandas scipy sklearn
-    statsmodels torch transformers xgboost
-    """.split()  # noqa: SIM905  (a list of words is read as words)
-)
-
-
-class Level(StrEnum):
-    UNSAFE = "UNSAFE"
-    UNKNOWN = "UNKNOWN"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """``module`` is what a pickle imports, where that is what was found."""
-
-    path: str
-    level: Level
-    text: str
-    module: str = ""
-
-
-def judge(findings: list[Finding]) -> str:
-    levels = {finding.level for finding in findings}
-    return next((level for level in Level if level in levels), "CLEAN")
+_AN_HDF5 = "an HDF5 file, in which Keras may keep code"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_LAMBDA = re.compile(rb'"class_name": ?"Lambda"')
+# A ModelProto: its ir_version, and the field after it (onnx/onnx.proto).
+_ONNX = re.compile(rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42\x72]")
 
 
 def needs_content(path: str, size: int, head: bytes) -> bool:
     """Whether the file is to be kept for :func:`scan`; else :func:`scan_unseen` says all."""
-    return _suffix(path) != ".safetensors" and (size <= MAX_PICKLE or head.startswith(_ZIP))
+    return suffix(path) != ".safetensors" and (size <= MAX_PICKLE or head.startswith(_ZIP))
 
 
 def scan_unseen(path: str, size: int, head: bytes) -> list[Finding]:
     """What can be said of a file by its first bytes."""
-    if _suffix(path) == ".safetensors":
+    if suffix(path) == ".safetensors":
         return _safetensors(path, size, head)
-    return [Finding(path, Level.UNKNOWN, f"has {size} bytes, too many to be looked at")]
+    if (suffix(path) == ".onnx" and _ONNX.match(head)) or _is_numbers(head):
+        return []  # neither can be taken for a pickle
+    return [Finding(path, Level.UNKNOWN, _too_many(size))]
 
 
 def scan(path: str, content: IO[bytes]) -> list[Finding]:
@@ -101,20 +72,25 @@ def _scan(path: str, content: IO[bytes]) -> Iterator[Finding]:
     if known is not None:
         yield known
         return
+    if head.startswith(_HDF5) or suffix(path) in (".h5", ".hdf5"):
+        yield _hdf5(path, content)
+        return
+    if suffix(path) == ".onnx" and not _ONNX.match(head):
+        yield Finding(path, Level.UNKNOWN, "is not the ONNX file it is called")
     is_zip = head.startswith(_ZIP) or zipfile.is_zipfile(content)
     content.seek(0)
     if is_zip:
         yield from _zip(path, content)
     # What is before an archive may be a pickle: it depends on who opens it.
     if not head.startswith(_ZIP):
-        yield from _pickles(path, content, sure=_is_pickle(path, head))
+        yield from pickles(path, content, sure=is_pickle(path, head))
 
 
 def _by_name(path: str, head: bytes) -> Finding | None:
-    suffix = _suffix(path)
-    if suffix in _CODE:
+    ending = suffix(path)
+    if ending in _CODE:
         return Finding(path, Level.UNKNOWN, "is code, which loading the model may run")
-    said = _NAMED.get(suffix) or next(
+    said = _NAMED.get(ending) or next(
         (text for magic, text in _NOT_OPENED.items() if head.startswith(magic)), None
     )
     return Finding(path, Level.UNKNOWN, f"is {said}; it is not looked into") if said else None
@@ -124,6 +100,9 @@ def _zip(path: str, content: IO[bytes]) -> Iterator[Finding]:
     """PyTorch's files and NumPy's .npz are such archives, with pickles among their members."""
     with zipfile.ZipFile(content) as archive:
         members = archive.infolist()
+        is_keras = suffix(path) == ".keras"
+        if is_keras:
+            yield from _keras(path, archive)
         if len(members) > MAX_MEMBERS:
             yield Finding(path, Level.UNKNOWN, f"holds {len(members)} files, too many")
             return
@@ -139,8 +118,11 @@ def _zip(path: str, content: IO[bytes]) -> Iterator[Finding]:
             known = _by_name(member.filename, head)
             if known is not None:
                 yield Finding(within, known.level, known.text)
+            elif head.startswith(_HDF5):
+                if not is_keras or not member.filename.endswith(".weights.h5"):
+                    yield Finding(within, Level.UNKNOWN, f"is {_AN_HDF5}")
             else:
-                sure = _is_pickle(member.filename, head) and not _is_raw(member.filename)
+                sure = is_pickle(member.filename, head) and not _is_raw(member.filename)
                 yield from _member(archive, member, within, sure=sure)
 
 
@@ -148,71 +130,62 @@ def _member(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, within: str, *, sure: bool
 ) -> Iterator[Finding]:
     if member.file_size > MAX_PICKLE:
-        text = f"has {member.file_size} bytes, too many to be looked at"
-        yield Finding(within, Level.UNKNOWN, text)
+        with archive.open(member) as opened:
+            if _is_numbers(opened.read(4096)):
+                return
+            opened.seek(0)
+            limited = Limited(opened)
+            if _is_raw(member.filename) and not runs(limited) and not limited.exceeded:
+                return
+        yield Finding(within, Level.UNKNOWN, _too_many(member.file_size))
         return
     with archive.open(member) as opened:
         # No more than was announced is ever read; the checksum is compared at the end.
         data = io.BytesIO(opened.read())
-    yield from _pickles(within, data, sure=sure)
+    yield from pickles(within, data, sure=sure)
 
 
-def _pickles(path: str, content: IO[bytes], *, sure: bool) -> Iterator[Finding]:
-    """``sure``: it says that it is one, so that it must be understood to its end."""
-    from picklescan import scanner
-
-    logging.getLogger("picklescan").setLevel(logging.CRITICAL)  # findings are told, not logged
-    is_array = content.read(6) == b"\x93NUMPY"
+def _hdf5(path: str, content: IO[bytes]) -> Finding:
+    """Keras keeps a model's configuration in an attribute, which is never compressed."""
     content.seek(0)
-    if is_array:
-        found = scanner.scan_numpy(content, path)
-    elif not sure and not _runs(content):
-        return  # it is no pickle, and whoever takes it for one is stopped before it does anything
-    else:
-        content.seek(0)
-        found = scanner.scan_pickle_bytes(content, path)
-    for each in sorted(found.globals, key=lambda each: (each.module, each.name)):
-        written = f"{each.module}.{each.name}"[:200]
-        if each.safety is scanner.SafetyLevel.Dangerous:
-            yield Finding(path, Level.UNSAFE, f"imports {written}", each.module[:200])
-        elif each.safety is not scanner.SafetyLevel.Innocuous and not _is_trusted(each.module):
-            yield Finding(path, Level.UNKNOWN, f"imports {written}", each.module[:200])
-    if found.scan_err or (sure and not is_array and not _ends_well(content)):
-        yield Finding(path, Level.UNKNOWN, "is a pickle that cannot be understood to its end")
+    data = content.read()
+    if _LAMBDA.search(data):
+        return Finding(path, Level.UNSAFE, "holds a Lambda layer of Keras, which is code")
+    return Finding(path, Level.UNKNOWN, f"is {_AN_HDF5}; none was seen")
 
 
-def _runs(content: IO[bytes]) -> bool:
-    """Whether unpickling this would come so far as to call something.
-
-    Any text is a beginning of a pickle: ``channels:`` in a first line asks for a module "hannels:".
-    """
-    content.seek(0)
-    imported = False
+def _keras(path: str, archive: zipfile.ZipFile) -> Iterator[Finding]:
+    within = f"{path}:{keras.CONFIG}"
     try:
-        for opcode, argument, _ in pickletools.genops(content):
-            if opcode.name in ("GLOBAL", "INST"):
-                if not all(part.isidentifier() for part in re.split("[. ]", str(argument))):
-                    return False
-                imported = True
-            imported = imported or opcode.name in ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4")
-            if imported and opcode.name in _CALLS:
-                return True
-    except Exception:  # noqa: BLE001  (the end of what can be read as a pickle)
+        info = archive.getinfo(keras.CONFIG)
+    except KeyError:
+        yield Finding(within, Level.UNKNOWN, "is missing: this is no Keras archive")
+        return
+    if info.file_size > keras.MAX_CONFIG:
+        yield Finding(within, Level.UNKNOWN, _too_many(info.file_size))
+        return
+    config = archive.read(info)
+    for text in sorted(set(keras.code_in(config))):
+        yield Finding(within, Level.UNSAFE, text)
+    for module, name in sorted(set(keras.imports_of(config))):
+        yield Finding(within, Level.UNKNOWN, f"imports {module}.{name}"[:210], module[:200])
+
+
+def _is_numbers(head: bytes) -> bool:
+    """A NumPy array without objects, by its header; no pickle can begin like it."""
+    from numpy.lib import format as numpy_format
+
+    if not head.startswith(b"\x93NUMPY"):
         return False
-    return imported
-
-
-def _ends_well(content: IO[bytes]) -> bool:
-    """Whether it is pickles from its first byte to its last."""
-    content.seek(0)
+    stream = io.BytesIO(head)
     try:
-        while content.read(1):
-            content.seek(-1, io.SEEK_CUR)
-            for _ in pickletools.genops(content):
-                pass
-    except Exception:  # noqa: BLE001  (each of the ways in which a pickle can be broken)
+        version = numpy_format.read_magic(stream)
+        read = {(1, 0): numpy_format.read_array_header_1_0}.get(
+            version, numpy_format.read_array_header_2_0
+        )
+        return not read(stream)[2].hasobject
+    except ValueError:
         return False
-    return True
 
 
 def _safetensors(path: str, size: int, head: bytes) -> list[Finding]:
@@ -228,24 +201,14 @@ def _safetensors(path: str, size: int, head: bytes) -> list[Finding]:
     return []
 
 
-def _is_pickle(path: str, head: bytes) -> bool:
-    magic = len(head) > 1 and head[0] == 0x80 and head[1] <= 5
-    return magic or _suffix(path) in (*_PICKLES, *_TORCH)
-
-
 def _is_raw(path: str) -> bool:
     """The numbers of a PyTorch archive, ``data/0`` and so on: they may begin as anything begins."""
     folder, _, name = path.rpartition("/")
     return name.isdigit() and folder.rpartition("/")[2] == "data"
 
 
-def _is_trusted(module: str) -> bool:
-    return module.partition(".")[0] in _TRUSTED
-
-
-def _suffix(path: str) -> str:
-    name = path.rpartition("/")[2].lower()
-    return name[name.rindex(".") :] if "." in name else ""
+def _too_many(size: int) -> str:
+    return f"has {size} bytes, too many to be looked at"
 
 
 def _reason(error: Exception) -> str:

@@ -18,11 +18,12 @@ from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.artifacts.paths import parse_artifact_uri
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database, insert
-from sqlalchemy import Select, delete, select
+from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from ..models import ModelVersion, RegisteredModel
 from ..promotion.tables import FileRow, InspectionRow
+from ..promotion.waking import wake_model
 from ..read import find_version
 from . import File, Inspected, TooMany, inspect
 
@@ -124,14 +125,30 @@ def _claim(db: Database) -> _Claim | None:
                 return claim
 
 
+def oldest_waiting(session: Session) -> int | None:
+    """When the oldest version that nobody has looked into was registered, in ms."""
+    never = InspectionRow.version.is_(None)
+    return session.scalar(
+        select(func.min(ModelVersion.creation_time))
+        .outerjoin(InspectionRow, InspectionRow.version == ModelVersion.id)
+        .where(*_inspectable(), never)
+    )
+
+
+def _inspectable() -> tuple[ColumnElement[bool], ...]:
+    return (
+        ModelVersion.lifecycle_stage == LifecycleStage.ACTIVE,
+        ModelVersion.status == VersionStatus.READY,
+        ModelVersion.storage_location != "",
+    )
+
+
 def _waiting(now: int) -> Select[ModelVersion, int | None]:
     return (
         select(ModelVersion, InspectionRow.attempts)
         .outerjoin(InspectionRow, InspectionRow.version == ModelVersion.id)
         .where(
-            ModelVersion.lifecycle_stage == LifecycleStage.ACTIVE,
-            ModelVersion.status == VersionStatus.READY,
-            ModelVersion.storage_location != "",
+            *_inspectable(),
             InspectionRow.version.is_(None) | (InspectionRow.retry <= now),
         )
         .order_by(ModelVersion.id)
@@ -161,6 +178,7 @@ def _finish(db: Database, claim: _Claim, found: Inspected) -> bool:
             FileRow(version=version.id, path=file.path, size=file.size, sha256=file.sha256)
             for file in found.files
         )
+        wake_model(session, claim.model)
         return True
 
 

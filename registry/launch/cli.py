@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 
-def add_commands(commands: Any) -> None:
-    """Add to an argparse subparsers action."""
+def add_commands(commands: Any) -> Any:
+    """Add to an argparse subparsers action; the action of `podium launch`, for more of them."""
     launch = commands.add_parser("launch", help="render a training or a serving for Kubernetes")
     actions = launch.add_subparsers(dest="action", metavar="ACTION", required=True)
     targets = actions.add_parser("targets", help="list the targets")
@@ -34,6 +34,28 @@ def add_commands(commands: Any) -> None:
         help="the administrator's file; else every name is taken",
     )
     render.set_defaults(run=_render)
+    rights = actions.add_parser(
+        "rbac",
+        help="print the rights that launching needs in a cluster",
+        description="Print, as YAML, the Role that the server's service account needs in each "
+        "namespace it launches to, and its binding.",
+    )
+    rights.add_argument("-n", "--namespace", required=True, help="where launches go")
+    rights.add_argument(
+        "--account",
+        required=True,
+        metavar="[NAMESPACE/]NAME",
+        help="the service account of the server, and its namespace if another",
+    )
+    rights.add_argument(
+        "-t",
+        "--target",
+        action="append",
+        metavar="TARGET",
+        help="only for this target; may be given again",
+    )
+    rights.set_defaults(run=_rbac)
+    return actions
 
 
 def _targets(_arguments: argparse.Namespace) -> None:
@@ -53,15 +75,15 @@ def _example(arguments: argparse.Namespace) -> None:
 
 def _render(arguments: argparse.Namespace) -> int:
     from .faults import InvalidLaunch
-    from .files import as_yaml, read_file
+    from .files import as_yaml, read_file, text_of
     from .render import load_site, load_spec, render
     from .site import OFFLINE
 
     try:
         site = OFFLINE
         if arguments.site:
-            site = load_site(read_file(_text(arguments.site), "site"))
-        text = sys.stdin.read() if arguments.file == "-" else _text(Path(arguments.file))
+            site = load_site(read_file(text_of(arguments.site), "site"))
+        text = text_of(arguments.file)
         spec = load_spec(read_file(text), site=site, target=arguments.target)
         print(as_yaml(render(spec)), end="")
     except InvalidLaunch as invalid:
@@ -71,10 +93,20 @@ def _render(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _text(path: Path) -> str:
-    from podium.client.errors import ConfigError
+def _rbac(arguments: argparse.Namespace) -> int:
+    from . import rbac
+    from .faults import InvalidLaunch
+    from .files import as_yaml
+    from .render import find_target
 
+    targets = arguments.target or list(rbac.OBJECTS)
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}. Name a YAML or JSON file.") from None
+        for name in targets:
+            find_target(name)
+    except InvalidLaunch as invalid:
+        print(*invalid.faults, sep="\n", file=sys.stderr)
+        return 1
+    of, _, account = arguments.account.rpartition("/")
+    made = rbac.manifests(arguments.namespace, account, targets=targets, of=of or None)
+    print(as_yaml(made), end="")
+    return 0

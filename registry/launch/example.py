@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from .fields import Part, Schema
@@ -46,15 +46,41 @@ _EXAMPLE: Mapping[str, Any] = {
 
 def example(target: str) -> str:
     """The example of a target, which renders as it is."""
+    return commented(f"{find_target(target).SUMMARY}.", target, said_of(target))
+
+
+def commented(about: str, target: str, said: Mapping[str, Any]) -> str:
+    """A file that says what it is about, with a sentence above each field."""
+    head = [f"# {about}", "# Cut out what you do not need; what is left has a default."]
+    fields = _object(LaunchSchema(), said, find_target(target).OPTIONS, 0)
+    return "\n".join([*head, "", *fields]) + "\n"
+
+
+def outline(target: str, *, without: Collection[str]) -> str:
+    """The example as a beginning: fields are comments as long as nobody takes away the "#" before
+    them, but for those without which the target does nothing."""
+    found = find_target(target)
+    needs = found.NEEDS - {"storage"}  # that of a version is known
+    if any(field.required for field in found.OPTIONS().fields.values()):
+        needs |= {"options"}
+    lines: list[str] = []
+    for name, value in said_of(target).items():
+        if name not in without:
+            shut = "" if name in needs else "#"
+            made = _object(LaunchSchema(), {name: value}, found.OPTIONS, 0)
+            lines += [line if not line or line.startswith("# ") else shut + line for line in made]
+    return "\n".join(lines)
+
+
+def said_of(target: str) -> dict[str, Any]:
+    """What the example of a target says."""
     found = find_target(target)
     purpose = next(each for each in Purpose if each in found.PURPOSES)
     said = {"target": target, "purpose": str(purpose), **_EXAMPLE, **found.EXAMPLE}
     used = found.TAKES | EVERYWHERE
-    said = {
+    return {
         name: value for name, value in said.items() if name in used and value not in ([], {}, None)
     }
-    head = [f"# {found.SUMMARY}.", "# Cut out what you do not need; what is left has a default."]
-    return "\n".join([*head, "", *_object(LaunchSchema(), said, found.OPTIONS, 0)]) + "\n"
 
 
 def _object(

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
+from podium.client.errors import ConfigError
 
 from .faults import InvalidLaunch
 
 _LONGEST = 1_000_000  # characters
 _MOST = 100_000  # values, each as often as YAML's aliases repeat it
 _DEEPEST = 50
+
+
+def text_of(path: str | Path) -> str:
+    """What a file, or with ``-`` the standard input, says; :class:`ConfigError` if it cannot be
+    read."""
+    try:
+        return sys.stdin.read() if str(path) == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}. Name a YAML or JSON file.") from None
 
 
 def read_file(text: str, what: str = "spec") -> Mapping[str, Any]:

@@ -13,10 +13,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
-from .site import Site
 from .spec import LaunchSpec, Purpose
 
 Manifest = dict[str, Any]
@@ -39,7 +38,7 @@ def object_name(spec: LaunchSpec) -> str:
     elif spec.owner.launch_id:
         defines = [spec.owner.launch_id, spec.owner.attempt]
     else:
-        defines = _said(asdict(replace(spec, site=Site())))
+        defines = _said({**asdict(spec), "site": None})
     text = json.dumps(defines, sort_keys=True, ensure_ascii=False)
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
     return f"{slug(spec.name)[: MAX_NAME - _DIGEST - 1].rstrip('-')}-{digest}"

@@ -15,13 +15,14 @@ from .names import Manifest
 from .schema import LaunchSchema
 from .site import Resources, Site, allowed
 from .site_schema import SiteSchema
-from .spec import LaunchSpec, Owner, Source
+from .spec import LaunchSpec, Owner, Purpose, Source
 from .targets import TARGETS, Target
 
 # Fields of every target; what else a target takes it says itself.
 EVERYWHERE = frozenset(
-    {"name", "target", "purpose", "namespace", "source", "overlay", "site", "owner"}
+    {"name", "target", "purpose", "cluster", "namespace", "source", "overlay", "site", "owner"}
 )
+_OR_OURS = ", or type `podium sweep start`, which launches a trial at a time"
 
 
 def load_site(data: Mapping[str, Any]) -> Site:
@@ -96,6 +97,7 @@ def _unfit(spec: LaunchSpec, data: Mapping[str, Any], target: Target) -> Iterato
         yield (
             f"purpose: the target {spec.target} is to {mine}; "
             f"to {spec.purpose}, choose {', '.join(others)}"
+            f"{_OR_OURS if spec.purpose is Purpose.SWEEP else ''}"
         )
         return
     for field in fields(LaunchSpec):
@@ -138,6 +140,8 @@ def _settle(spec: LaunchSpec, site: Site) -> LaunchSpec:
 
 def _forbidden_by_site(spec: LaunchSpec) -> Iterator[str]:
     site = spec.site
+    if spec.cluster and site.clusters and spec.cluster not in site.clusters:
+        yield f"cluster: {spec.cluster!r} is none of the site's: {', '.join(site.clusters)}"
     if spec.namespace and not allowed(spec.namespace, site.namespaces):
         yield _ask(f"namespace: {spec.namespace!r}", "namespaces", site.namespaces)
     account = spec.service_account

@@ -95,18 +95,31 @@ class ParameterSchema(Schema):
             raise ValidationError("must be more than 0 on a logarithmic scale", "min")
 
 
+class PrunerSchema(Schema):
+    makes = spec.Pruner
+    min_trials = Count(1, 10_000, about="So many trials must have completed before one is compared")
+    start_step = Count(0, 2**53, about="and this step of it must have been logged.")
+
+
 class SweepSchema(Schema):
     makes = spec.Sweep
     metric = Text(limit=250, required=True, about="The metric that is optimised.")
     goal = Choice(("minimize", "maximize"), required=True, about="minimize or maximize.")
+    value = Choice(("last", "min", "max"), about="Which value of the metric counts.")
     target_value = Number(about="The sweep ends when the metric is this good.")
     algorithm = Choice(
         ("random", "grid", "tpe", "bayesianoptimization", "cmaes", "hyperband", "sobol"),
         about="How the next values are chosen.",
     )
+    seed = Count(0, 2**32 - 1, about="Of what is chosen at random; one is drawn by default.")
+    pruner = Part(
+        PrunerSchema,
+        about="A trial whose best value is worse than the median of the others by then is stopped.",
+    )
     trials = Count(1, 10_000, about="How many are tried.")
     parallel = Count(1, 1000, about="How many at once.")
     max_failed = Count(0, 10_000, about="The sweep fails when more trials than this fail.")
+    experiment = Text(limit=500, about="Where its runs go; by default named as the sweep.")
     parameters = Items(
         Part(ParameterSchema), of="a list of parameters", required=True, about="What is varied."
     )
@@ -130,6 +143,7 @@ class LaunchSchema(Schema):
     name = Text(limit=256, about="What it is called; by default as the model it is of.")
     target = Text(limit=63, about="The system that runs it: see `podium launch targets`.")
     purpose = Choice(spec.Purpose, required=True, about="train, evaluate, serve or sweep.")
+    cluster = Text(limit=253, about="One of the site's clusters; by default its first.")
     namespace = name_of(
         "a namespace", limit=63, about="Where; by default the cluster's connection says so."
     )

@@ -93,7 +93,34 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """How a cluster is reached: a kubeconfig, or as the pod that Podium itself runs in.
+
+    ``namespace`` is where a launch goes that names none; ``pipelines`` is the address of the
+    cluster's Kubeflow Pipelines.
+    """
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str = "default"
+    pipelines: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """Of an hour: of a worker of a class, of a GPU by its product, of any other GPU, of a core."""
+
+    currency: str = ""
+    classes: Mapping[str, float] = field(default_factory=dict)
+    products: Mapping[str, float] = field(default_factory=dict)
+    gpu: float = 0.0
+    cpu: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
+    clusters: Mapping[str, Connection] = field(default_factory=dict)
+    prices: Prices = Prices()
     namespaces: tuple[str, ...] = ()
     service_accounts: tuple[str, ...] = ()
     overlay: tuple[str, ...] = ()

@@ -18,8 +18,32 @@ from .fields import (
     Schema,
     Table,
     Text,
+    name_of,
 )
 from .parts import LABEL, ResourcesSchema, SecretSchema, TrackingSchema
+
+
+class ConnectionSchema(Schema):
+    makes = site.Connection
+    kubeconfig = Text(
+        r"/.+", limit=1000, must="an absolute path", about="A kubeconfig; else as the pod it is in."
+    )
+    context = Text(limit=250, about="Which of its contexts; by default the current one.")
+    namespace = name_of("a namespace", limit=63, about="Where a launch goes that names none.")
+    pipelines = Text(
+        r"https?://[^\s?#]+",
+        must="an http(s):// address",
+        about="Kubeflow Pipelines, for the target kfp.",
+    )
+
+
+class PricesSchema(Schema):
+    makes = site.Prices
+    currency = Text(limit=8, about="What the numbers are: EUR.")
+    classes = Table(Text(limit=63), Number(), about="An hour of a worker of a resource class.")
+    products = Table(Text(LABEL, must="a GPU's product"), Number(), about="An hour of such a GPU.")
+    gpu = Number(about="An hour of any other GPU.")
+    cpu = Number(about="An hour of a core.")
 
 
 class TolerationSchema(Schema):
@@ -53,6 +77,12 @@ class SiteSchema(Schema):
     """The administrator's file."""
 
     makes = site.Site
+    clusters = Table(
+        Text(NAME, must="a name"),
+        Part(ConnectionSchema),
+        about="The clusters by name; the first is where a launch goes that names none.",
+    )
+    prices = Part(PricesSchema, about="What an hour costs.")
     namespaces = Items(Text(), about="Namespaces that may be named; '*' stands for any text.")
     service_accounts = Items(Text(), about="Service accounts that may be named.")
     overlay = Items(

@@ -85,7 +85,17 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pruner:
+    """The median rule: a trial is compared from ``start_step`` on, with ``min_trials`` others."""
+
+    min_trials: int = 5
+    start_step: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
+    """``value``, ``seed``, ``pruner`` and ``experiment`` are of Podium's own sweeps alone."""
+
     metric: str
     goal: str
     parameters: tuple[Parameter, ...]
@@ -94,6 +104,10 @@ class Sweep:
     parallel: int = 3
     max_failed: int = 3
     target_value: float | None = None
+    value: str = "last"
+    seed: int | None = None
+    pruner: Pruner | None = None
+    experiment: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +123,7 @@ class LaunchSpec:
     name: str
     target: str
     purpose: Purpose
+    cluster: str | None = None
     namespace: str | None = None
     source: Source = Source()
     run_id: str | None = None

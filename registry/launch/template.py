@@ -50,34 +50,35 @@ def _misfit(variable: Variable, value: Any) -> str | None:
     return None
 
 
-def places(template: Any) -> set[str]:
+def places(template: Any, place: re.Pattern[str] = _PLACE) -> set[str]:
     """The names of all places in a template."""
-    return set(_places(template))
+    return set(_places(template, place))
 
 
-def _places(template: Any) -> Iterator[str]:
+def _places(template: Any, place: re.Pattern[str]) -> Iterator[str]:
     if isinstance(template, str):
-        yield from _PLACE.findall(template)
+        yield from place.findall(template)
     elif isinstance(template, Mapping):
         for value in template.values():
-            yield from _places(value)
+            yield from _places(value, place)
     elif isinstance(template, (list, tuple)):
         for value in template:
-            yield from _places(value)
+            yield from _places(value, place)
 
 
-def filled(template: Any, values: Mapping[str, Any]) -> Any:
-    """The template with a value at each place."""
+def filled(template: Any, values: Mapping[str, Any], place: re.Pattern[str] = _PLACE) -> Any:
+    """The template with a value at each place; ``place`` has the name as its only group."""
     if isinstance(template, str):
-        alone = _PLACE.fullmatch(template)
+        alone = place.fullmatch(template)
         if alone:
             return values[alone[1]]
-        return _PLACE.sub(lambda place: _written(values[place[1]]), template)
+        return place.sub(lambda found: _written(values[found[1]]), template)
     if isinstance(template, Mapping):
-        made = {name: filled(value, values) for name, value in template.items()}
+        made = {name: filled(value, values, place) for name, value in template.items()}
         return {name: value for name, value in made.items() if value is not None}
     if isinstance(template, (list, tuple)):
-        return [each for each in (filled(value, values) for value in template) if each is not None]
+        made_of = (filled(value, values, place) for value in template)
+        return [each for each in made_of if each is not None]
     return template
 
 

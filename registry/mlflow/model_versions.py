@@ -145,4 +145,4 @@ def delete_tag(asked: Json) -> Json:
 @allow(READ)
 @takes(File)
 def get_artifact(asked: Json) -> Response:
-    return send(services().store, version_files.file_of(services().db, **asked))
+    return send(services(), version_files.file_of(services().db, **asked))

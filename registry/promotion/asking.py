@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from podium.client.errors import Conflict
-from podium.client.promotion import Promotion
 from podium.tracker.auth.caller import caller
 from podium.tracker.db import Database
 from sqlalchemy.orm import Session
 
 from .gates import Outside, OutsideGate, Verdict
 from .situation import Situation, observe
+
+Done = TypeVar("Done")
 
 _ATTEMPTS = 3
 
@@ -21,13 +23,13 @@ Answers = Mapping[int, Verdict]
 
 def decide(
     db: Database,
-    work: Callable[[Session, Situation, Answers], Promotion],
+    work: Callable[[Session, Situation, Answers], Done],
     *,
     name: str,
     version: str | int,
     stage: str,
     outside: Outside | None,
-) -> Promotion:
+) -> Done:
     """Do ``work`` in one transaction, with what the gates that look outside have answered before.
 
     Nothing is locked while they are asked, so what they were asked of may be another afterwards:

@@ -5,7 +5,7 @@ Everything before only asked whether; here is the one place where it is done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from podium.client.promotion import Transition, TransitionKind
@@ -18,6 +18,7 @@ from ..outbox import emit
 from ..stages import Change, Stage, Stages, set_stage
 from . import history
 from .hooks import Decided, call_hooks
+from .waking import wake_after
 
 
 def promote(
@@ -58,17 +59,8 @@ def promote(
         },
         reason=reason or comment or None,
     )
-    for each in (*gone, came):
-        emit(
-            session,
-            events.model_version_transitioned_stage(
-                name=name,
-                version=each.version,
-                from_stage=each.before,
-                to_stage=each.after,
-                comment=each.comment,
-            ),
-        )
+    _emit_moves(session, name, (*gone, came))
+    wake_after(session, version.model, (*gone, came))
     decided = Decided(name, target.name, came, gone)
     call_hooks(session, decided)
     return decided
@@ -102,18 +94,8 @@ def roll_back(
         after={"stage": stage, "digest": back.digest or ""},
         reason=comment or None,
     )
-    for each in (*gone, came):
-        if each is not None:
-            emit(
-                session,
-                events.model_version_transitioned_stage(
-                    name=name,
-                    version=each.version,
-                    from_stage=each.before,
-                    to_stage=each.after,
-                    comment=comment,
-                ),
-            )
+    steps = gone if came is None else (*gone, came)
+    _emit_moves(session, name, steps)
     emit(
         session,
         events.model_version_rolled_back(
@@ -124,6 +106,7 @@ def roll_back(
             comment=comment,
         ),
     )
+    wake_after(session, back.model, steps)
     decided = Decided(name, stage, came, gone)
     call_hooks(session, decided)
     return decided
@@ -167,3 +150,17 @@ def _note(
         comment=comment,
         request=request,
     )
+
+
+def _emit_moves(session: Session, name: str, moves: Iterable[Transition]) -> None:
+    for each in moves:
+        emit(
+            session,
+            events.model_version_transitioned_stage(
+                name=name,
+                version=each.version,
+                from_stage=each.before,
+                to_stage=each.after,
+                comment=each.comment,
+            ),
+        )

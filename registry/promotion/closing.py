@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from podium.client.entities import LifecycleStage
 from podium.client.errors import BadRequest, Conflict, PermissionDenied
-from podium.client.promotion import Promotion, RequestStatus, TransitionKind
+from podium.client.promotion import Promotion, RequestStatus, Transition, TransitionKind
 from podium.client.rules import check_text
 from podium.tracker import audit
 from podium.tracker.auth.caller import caller
@@ -25,6 +25,7 @@ from .read import find_request, promotions, requests
 from .refusals import recorded
 from .rights import require, role_here
 from .tables import RequestRow
+from .waking import wake_model
 
 MAX_REASON = 10_000
 _CHUNK = 100
@@ -112,11 +113,12 @@ def settle_by(session: Session, version: ModelVersion, stage: str, reason: str) 
             _close(session, row, version, RequestStatus.WITHDRAWN, reason)
 
 
-def forget_version(session: Session, version: ModelVersion) -> None:
+def forget_version(session: Session, version: ModelVersion) -> Transition:
     """A version is deleted, in this transaction, with its model locked; it leaves its stage."""
     for row in _all_waiting(session, version):
         _close(session, row, version, RequestStatus.WITHDRAWN, "The version was deleted.")
-    history.write(session, version, TransitionKind.DELETED, before=version.stage, after="")
+    wake_model(session, version.model)
+    return history.write(session, version, TransitionKind.DELETED, before=version.stage, after="")
 
 
 def _all_waiting(session: Session, version: ModelVersion) -> list[RequestRow]:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..inspection.manifest import File
+from ..launches.tables import LaunchRow
 from ..models import ModelVersion, VersionTag
 from .gates import Facts, Subject
 from .rights import as_system
@@ -58,6 +59,7 @@ def subject_of(session: Session, version: ModelVersion) -> Subject:
         scan=inspected.scan if inspected is not None and done else None,
         findings=json.loads(inspected.findings) if inspected is not None and done else (),
         location=version.storage_location,
+        launches=_launches(session, version),
         files=_files(session, version) if done else (),
     )
 
@@ -65,6 +67,15 @@ def subject_of(session: Session, version: ModelVersion) -> Subject:
 def _files(session: Session, version: ModelVersion) -> tuple[File, ...]:
     rows = session.scalars(select(FileRow).where(FileRow.version == version.id))
     return tuple(File(row.path, row.size, row.sha256) for row in rows)
+
+
+def _launches(session: Session, version: ModelVersion) -> tuple[tuple[str, str, str, str], ...]:
+    found = session.execute(
+        select(LaunchRow.target, LaunchRow.purpose, LaunchRow.state, LaunchRow.digest)
+        .where(LaunchRow.model == version.model, LaunchRow.version == version.version)
+        .order_by(LaunchRow.id.desc())
+    )
+    return tuple((*each,) for each in found)
 
 
 def _run(session: Session, run_id: str | None) -> RunSnapshot | None:

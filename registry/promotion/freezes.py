@@ -20,6 +20,7 @@ from .globs import check_glob, matches
 from .locks import lock_rules
 from .stage_sets import known_stage
 from .tables import FreezeRow
+from .waking import wake_all
 
 MAX_REASON = 2000
 _LONGEST_MS = 10 * 366 * 24 * 3_600_000
@@ -84,6 +85,7 @@ def lift(db: Database, freeze_id: int, *, glob: str | None = None) -> None:
         if row is None:
             raise NotFound(f"No freeze {freeze_id} is in force.")
         row.lifted, row.lifted_by = now_ms(), caller().name
+        wake_all(session)
         told = {"stage": row.stage, "until": row.until}
         audit.record(session, "freeze.lift", f"models:{row.glob}", before=told, reason=row.reason)
 

@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podium.client.entities import Page
-from podium.client.errors import BadRequest
 from podium.client.promotion import Transition, TransitionKind
 from podium.tracker.auth.caller import caller
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
-from sqlalchemy import Select, select
+from podium.tracker.paging import cut, newest_first
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from ..models import ModelVersion, RegisteredModel
 from ..read import find_model, find_version
 from .stage_sets import stages_of
 from .tables import TransitionRow
-
-MAX_PAGE = 1000
 
 
 def holders(steps: Iterable[Transition], stage: str) -> list[int]:
@@ -70,21 +68,22 @@ def list_transitions(
     page_token: str = "",
 ) -> Page[Transition]:
     """What has happened to a model's stages, or to one version's, the newest first."""
-    if not 1 <= max_results <= MAX_PAGE:
-        raise BadRequest(
-            f"Invalid value {max_results} for parameter 'max_results' supplied: "
-            f"it must be between 1 and {MAX_PAGE}."
-        )
     with db.reading() as session:
         model = find_model(session, name)
-        wanted = _of(model).order_by(TransitionRow.id.desc()).limit(max_results + 1)
+        wanted = newest_first(_of(model), TransitionRow.id, max_results, page_token)
         if version is not None:
             wanted = wanted.where(TransitionRow.version == find_version(session, name, version).id)
-        if page_token:
-            wanted = wanted.where(TransitionRow.id < _position(page_token))
-        found = _told(session, model, wanted)
-    more = len(found) > max_results
-    return Page(tuple(found[:max_results]), str(found[max_results - 1].id) if more else None)
+        found, token = cut(_told(session, model, wanted), max_results)
+    return Page(tuple(found), token)
+
+
+def first_change(db: Database, name: str) -> int | None:
+    """When a version first changed its stage, in ms."""
+    with db.reading() as session:
+        model = find_model(session, name)
+        return session.scalar(
+            select(func.min(TransitionRow.at)).where(TransitionRow.model == model.id)
+        )
 
 
 def holders_at(db: Database, name: str, stage: str, at: int) -> list[Transition]:
@@ -169,11 +168,3 @@ def _entity(row: TransitionRow, name: str, version: int) -> Transition:
         comment=row.comment,
         request=row.request,
     )
-
-
-def _position(page_token: str) -> int:
-    if not page_token.isascii() or not page_token.isdigit() or len(page_token) > 18:
-        raise BadRequest(
-            "Invalid page token: send the next_page_token of the page before, unchanged."
-        )
-    return int(page_token)

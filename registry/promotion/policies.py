@@ -28,6 +28,7 @@ from .globs import check_glob, closest
 from .locks import lock_rules
 from .stage_sets import known_stage
 from .tables import PolicyRow
+from .waking import wake_all
 
 MAX_APPROVALS = 20
 MAX_GATES = 30
@@ -107,6 +108,7 @@ def set_policy(db: Database, glob: str, stage: str, told: Mapping[str, Any]) -> 
         )
         session.add(row)
         session.flush()
+        wake_all(session)
         audit.record(session, "policy.set", _subject(glob, stage), before=before, after=rules)
         return _told(row)
 
@@ -117,6 +119,7 @@ def delete_policy(db: Database, glob: str, stage: str) -> None:
         before = _retire(session, glob, stage)
         if before is None:
             raise NotFound(f"No policy is set for models {shown(glob)} and stage {shown(stage)}.")
+        wake_all(session)
         audit.record(session, "policy.delete", _subject(glob, stage), before=before)
 
 

@@ -11,6 +11,7 @@ from podium.client.promotion import GateResult, Promotion, RequestStatus, Transi
 from podium.client.rules import shown
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
+from podium.tracker.paging import cut, newest_first
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
@@ -20,8 +21,6 @@ from .decision import Basis, missing, weigh
 from .policies import Policy, parse, policy_of
 from .situation import votes_on
 from .tables import PolicyRow, RequestRow, TransitionRow
-
-MAX_PAGE = 1000
 
 
 def requests() -> Select[RequestRow]:
@@ -56,33 +55,20 @@ def list_requests(
     page_token: str = "",
 ) -> Page[Promotion]:
     """The newest first, of one model or of all."""
-    if not 1 <= max_results <= MAX_PAGE:
-        raise BadRequest(
-            f"Invalid value {max_results} for parameter 'max_results' supplied: "
-            f"it must be between 1 and {MAX_PAGE}."
-        )
-    wanted = requests().order_by(RequestRow.id.desc()).limit(max_results + 1)
+    wanted = newest_first(requests(), RequestRow.id, max_results, page_token)
     if status:
         if status.upper() not in RequestStatus.__members__:
             raise BadRequest(
                 f"'status' is {shown(status)}: give one of {', '.join(RequestStatus)}."
             )
         wanted = wanted.where(RequestRow.status == status.upper())
-    if page_token:
-        if not page_token.isascii() or not page_token.isdigit() or len(page_token) > 18:
-            raise BadRequest(
-                "Invalid page token: send the next_page_token of the page before, unchanged."
-            )
-        wanted = wanted.where(RequestRow.id < int(page_token))
     with db.reading() as session:
         if name is not None:
             wanted = wanted.where(RequestRow.model == find_model(session, name).id)
             if version is not None:
                 wanted = wanted.where(RequestRow.version == find_version(session, name, version).id)
-        rows = session.scalars(wanted).all()
-        more = len(rows) > max_results
-        rows = rows[:max_results]
-        return Page(tuple(promotions(session, rows)), str(rows[-1].id) if more else None)
+        rows, token = cut(session.scalars(wanted).all(), max_results)
+        return Page(tuple(promotions(session, rows)), token)
 
 
 def waiting_for(session: Session, model: RegisteredModel, *, limit: int) -> list[Promotion]:

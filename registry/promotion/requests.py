@@ -6,9 +6,6 @@ a stage there is one request that waits at most, and asking looks at it anew.
 
 from __future__ import annotations
 
-import dataclasses
-import json
-
 from podium.client.errors import BadRequest, Conflict, PermissionDenied
 from podium.client.promotion import Promotion, RequestStatus
 from podium.client.rules import check_model_name, check_text
@@ -18,18 +15,14 @@ from podium.tracker.auth.roles import Role
 from podium.tracker.db import Database, insert
 from sqlalchemy.orm import Session
 
-from ..events import EventType
 from ..read import find_version, parse_version
-from . import carry_out
 from .asking import Answers, decide
-from .closing import close_overdue
-from .decision import evaluate, missing, weigh
 from .gates import Outside
-from .notices import tell
 from .read import find_request, promotions
 from .refusals import recorded
-from .rights import require, role_of
-from .situation import Situation, votes_on
+from .rights import require
+from .settling import settle
+from .situation import Situation
 from .tables import ApprovalRow, RequestRow
 
 MAX_COMMENT = 10_000
@@ -66,7 +59,7 @@ def promote(
         if not seen.is_there:
             seen.refuse_what_cannot_be()
         row = seen.waiting or _new(seen, comment=comment, archive=archive)
-        return _settle(session, seen, row, answers, override=override)
+        return settle(session, seen, row, answers, override=override)
 
     with recorded(db, "version.promote", _subject(db, name, version)):
         return decide(
@@ -111,7 +104,7 @@ def approve(
             )
         seen.refuse_what_cannot_be()
         _add_approval(session, seen, row, comment)
-        return _settle(session, seen, row, answers)
+        return settle(session, seen, row, answers)
 
     with recorded(db, "request.approve", subject):
         return decide(db, work, name=name, version=version, stage=stage, outside=outside)
@@ -126,78 +119,10 @@ def override(db: Database, *, name: str, request_id: int, reason: str) -> Promot
         row = _still_waiting(session, seen, name, request_id)
         require(session, seen.version.registered, Role.ADMIN, "to override a policy")
         seen.refuse_what_cannot_be()
-        return _settle(session, seen, row, answers, override=reason)
+        return settle(session, seen, row, answers, override=reason)
 
     with recorded(db, "request.override", subject):
         return decide(db, work, name=name, version=version, stage=stage, outside=None)
-
-
-def _settle(
-    session: Session,
-    seen: Situation,
-    row: RequestRow,
-    answers: Answers,
-    *,
-    override: str | None = None,
-) -> Promotion:
-    """Look at a request as things are now: carry it out, or note what it waits for."""
-    policy, version = seen.in_force.policy, seen.version
-    model = version.registered
-    if row.requester != caller().name and role_of(session, row.requester, model) < Role.EDITOR:
-        raise PermissionDenied(
-            f"{row.requester}, who asked for this, may not promote {model.name} any more. "
-            "Reject the request and ask for it yourself."
-        )
-    results = evaluate(policy, seen.facts(session, row.requester), answers)
-    votes = votes_on(session, row, model) if row.id else []
-    approvals = weigh(votes, policy=policy, basis=seen.basis, requester=row.requester)
-    waits_for = missing(policy, approvals, results)
-    row.digest, row.policy = seen.basis.digest, seen.basis.policy
-    row.gates = json.dumps([dataclasses.asdict(each) for each in results])
-    if waits_for and override is None:
-        _wait(session, seen, row)
-        return promotions(session, [row])[0]
-    was_waiting = row.id is not None
-    row.status, row.decided, row.decided_by = RequestStatus.DONE, seen.now, caller().name
-    row.reason, row.overridden = override, override is not None
-    session.add(row)
-    session.flush()
-    if was_waiting:
-        tell(session, version, row, EventType.TRANSITION_REQUEST_APPROVED, row.comment)
-    carry_out.promote(
-        session,
-        version,
-        stages=seen.stages,
-        target=seen.target,
-        archive=seen.archives(row.archive),
-        comment=row.comment,
-        request=row.id,
-        told={
-            "requester": row.requester,
-            "policy": row.policy or None,
-            "approvers": [each.approver for each in approvals if not each.lapsed],
-            "overridden": list(waits_for) if override is not None else [],
-        },
-        reason=override,
-    )
-    return promotions(session, [row])[0]
-
-
-def _wait(session: Session, seen: Situation, row: RequestRow) -> None:
-    version, new = seen.version, row.id is None
-    if new:
-        close_overdue(session, seen.version, row.stage, seen.now)
-        session.add(row)
-    session.flush()
-    if new:
-        audit.record(
-            session,
-            "request.create",
-            f"model:{version.registered.name}/{version.version}",
-            after={"request": row.id, "stage": row.stage, "policy": row.policy or None},
-            reason=row.comment or None,
-        )
-        tell(session, version, row, EventType.TRANSITION_REQUEST_CREATED, row.comment)
 
 
 def _new(seen: Situation, *, comment: str, archive: bool | None) -> RequestRow:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from podium.tracker.artifacts.base import ArtifactStore
+from podium.tracker.keyring import Keyring
 from podium.tracker.services import services
 
+from ..webhooks.guard import Guard
 from ..webhooks.sender import HttpSender
 from ..webhooks.services import guard, keyring
 from .external import ExternalChecker
@@ -11,9 +14,11 @@ from .gates import Outside
 
 
 def outside() -> Outside:
-    permitted = guard()
+    return reaching(services().store, keyring(), guard())
 
+
+def reaching(store: ArtifactStore, keys: Keyring, permitted: Guard) -> Outside:
     def sender(seconds: float) -> HttpSender:
         return HttpSender(permitted, connect=min(5.0, seconds), read=seconds, total=seconds)
 
-    return Outside(services().store, ExternalChecker(keyring(), sender))
+    return Outside(store, ExternalChecker(keys, sender))

@@ -23,6 +23,7 @@ from ..stages import CANONICAL, Stage, Stages
 from .globs import check_glob, closest
 from .locks import lock_rules
 from .tables import StageSetRow
+from .waking import wake_all
 
 MAX_STAGES = 20
 MAX_NAME = 64
@@ -62,6 +63,7 @@ def set_stages(db: Database, glob: str, told: Mapping[str, Any]) -> Stages:
             row = StageSetRow(glob=glob)
             session.add(row)
         row.stages, row.author, row.created = written, caller().name, now_ms()
+        wake_all(session)
         audit.record(session, "stages.set", f"models:{glob}", before=before, after=render(found))
     return found
 
@@ -74,6 +76,7 @@ def delete_stages(db: Database, glob: str) -> None:
             raise NotFound(f"No stages are set for models {shown(glob)}.")
         audit.record(session, "stages.delete", f"models:{glob}", before=json.loads(row.stages))
         session.delete(row)
+        wake_all(session)
 
 
 def known_stage(session: Session, stage: str) -> str:

@@ -98,7 +98,8 @@ class RequestRow(Base):
 
     One that the policy allows is DONE in the transaction that writes it. ``digest``, ``policy`` and
     ``gates`` (JSON) are as of the last time the request was looked at. "" is the digest of files
-    that have not been read; policy 0 is none.
+    that have not been read; policy 0 is none. The worker looks at what waits at ``next_look``; to
+    have it look at once see ``waking``.
     """
 
     __tablename__ = "promotion_requests"
@@ -121,6 +122,7 @@ class RequestRow(Base):
     decided_by: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     overridden: Mapped[bool] = mapped_column(Boolean, default=False)
+    next_look: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
 
     __table_args__ = (
         CheckConstraint(
@@ -139,6 +141,12 @@ class RequestRow(Base):
         Index(
             "promotion_requests_by_expiry",
             "expires",
+            sqlite_where=text("status = 'WAITING'"),
+            postgresql_where=text("status = 'WAITING'"),
+        ),
+        Index(
+            "promotion_requests_by_look",
+            "next_look",
             sqlite_where=text("status = 'WAITING'"),
             postgresql_where=text("status = 'WAITING'"),
         ),

@@ -31,15 +31,23 @@ def add_commands(commands: Any) -> None:
         "folder: Parquet tables, files and a manifest with their checksums.",
     )
     export.add_argument("folder", type=Path, metavar="DIR", help="a folder that is new or empty")
-    _add_data(export)
+    add_data(export)
     export.set_defaults(run=_export)
     _add_import(commands)
     verify = commands.add_parser(
         "verify",
-        help="compare an export with its checksums",
-        description="Read every file of an export and compare it with the manifest.",
+        help="compare an export or a backup with its checksums",
+        description="Read every byte of an export or a backup and compare it with the manifest.",
     )
-    verify.add_argument("folder", type=Path, metavar="DIR", help="what `podium export` wrote")
+    verify.add_argument(
+        "place",
+        metavar="PLACE",
+        help="what `podium export` wrote; a folder or s3://BUCKET/PREFIX of backups",
+    )
+    verify.add_argument("--backup", metavar="ID", help="one of the backups; the newest if left out")
+    verify.add_argument(
+        "--endpoint", metavar="URL", help="S3 server of that bucket, instead of PODIUM_S3_ENDPOINT"
+    )
     verify.set_defaults(run=_verify)
 
 
@@ -74,11 +82,11 @@ def _add_import(commands: Any) -> None:
         help="folder or bucket of the MLflow server's --artifacts-destination",
     )
     files.add_argument("--no-files", action="store_true", help="leave artifacts out")
-    _add_data(load)
+    add_data(load)
     load.set_defaults(run=lambda arguments: _import(arguments, load))
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         type=Path,
@@ -88,7 +96,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    _require("pyarrow", "export", "podium export")
+    require("pyarrow", "export", "podium export")
     from ..app import HISTORIES
     from .export import export
 
@@ -96,7 +104,7 @@ def _export(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             f"--data {arguments.data} holds no podium.db. Name the folder that `podium up` uses."
         )
-    with _installation(arguments.data, migrate=False) as (db, store):
+    with installation(arguments.data, migrate=False) as (db, store):
         header = export(db, store, arguments.folder, HISTORIES)
     print(f"Exported to {arguments.folder}: {_told(header)}.")
 
@@ -109,12 +117,12 @@ def _import(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> i
         parser.error("give the folder of an export, or mlflow and its source")
     if arguments.into or arguments.skip or arguments.artifacts or arguments.no_files:
         parser.error("--into, --skip, --artifacts and --no-files are for: podium import mlflow")
-    _require("pyarrow", "export", "podium import")
+    require("pyarrow", "export", "podium import")
     from ..app import HISTORIES
     from .load import load
 
     folder = Path(source[0])
-    with _installation(arguments.data, migrate=arguments.data is not None) as (db, store):
+    with installation(arguments.data, migrate=arguments.data is not None) as (db, store):
         header = load(db, store, folder, HISTORIES)
     print(f"Imported from {folder}: {_told(header)}.")
     return 0
@@ -122,7 +130,7 @@ def _import(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> i
 
 def _import_mlflow(arguments: argparse.Namespace, source: str) -> int:
     """1 when something had to be left out, which is said on stderr."""
-    _require("mlflow", "mlflow", "podium import mlflow")
+    require("mlflow", "mlflow", "podium import mlflow")
     from .arrival import Choice, import_mlflow
 
     choice = Choice(
@@ -131,7 +139,7 @@ def _import_mlflow(arguments: argparse.Namespace, source: str) -> int:
         files=not arguments.no_files,
         artifacts=arguments.artifacts,
     )
-    with _installation(arguments.data, migrate=arguments.data is not None) as (db, store):
+    with installation(arguments.data, migrate=arguments.data is not None) as (db, store):
         arrived = import_mlflow(db, store, source, choice)
     for note in arrived.notes:
         print(f"podium: {note}", file=sys.stderr)
@@ -151,15 +159,26 @@ def _import_mlflow(arguments: argparse.Namespace, source: str) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    _require("pyarrow", "export", "podium verify")
+    require("pyarrow", "export", "podium verify")
+    from ..backup import cli as backups
+    from ..backup.check import verify as verify_backup
+    from ..backup.layout import is_backup
     from .load import verify
+    from .manifest import NAME
 
-    header = verify(arguments.folder)
-    print(f"{arguments.folder} is whole: {_told(header)}.")
+    folder = Path(arguments.place)
+    if (folder / NAME).exists() or not (":/" in arguments.place or folder.is_dir()):
+        print(f"{folder} is whole: {_told(verify(folder))}.")
+        return
+    place = backups.open_place(arguments.place, arguments.endpoint, there=True)
+    if not is_backup(place):
+        verify(folder)  # says what is lacking
+    manifest = verify_backup(place, arguments.backup)
+    print(f"Backup {manifest.backup_id} is whole: {backups.told(manifest)}.")
 
 
 @contextmanager
-def _installation(data: Path | None, *, migrate: bool) -> Iterator[tuple[Database, ArtifactStore]]:
+def installation(data: Path | None, *, migrate: bool) -> Iterator[tuple[Database, ArtifactStore]]:
     """The database and the store that the environment names, or those in the folder ``data``."""
     from podium.tracker.artifacts import open_store
     from podium.tracker.checks import check_start, read_config
@@ -183,7 +202,7 @@ def _installation(data: Path | None, *, migrate: bool) -> Iterator[tuple[Databas
         db.close()
 
 
-def _require(module: str, extra: str, command: str) -> None:
+def require(module: str, extra: str, command: str) -> None:
     if importlib.util.find_spec(module) is None:
         raise ConfigError(
             f"`{command}` needs {module}, which is not installed. "

@@ -18,7 +18,8 @@ from podium.client.errors import BadRequest, Unavailable
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.db import Database
 from podium.tracker.metrics import whole
-from podium.tracker.models import MetricSummary, Run
+from podium.tracker.metrics.tables import MetricSummary
+from podium.tracker.models import Run
 from podium.tracker.schema_history import History
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session

@@ -12,6 +12,8 @@ from typing import TypeVar
 from podium.client.errors import BadRequest, Conflict, NotFound
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.artifacts.paths import ROOT, ArtifactPath
+from podium.tracker.db import Database
+from podium.tracker.storage import digests
 
 from .manifest import ARTIFACTS, Entry
 from .parquet import HashedFile
@@ -24,18 +26,20 @@ Result = TypeVar("Result")
 
 def copy_out(store: ArtifactStore, folder: Path) -> Iterator[Entry]:
     """Copy every file of the store below ``folder``, in the order of their paths."""
-    for entry in _several(lambda path: _copy_one_out(store, path, folder), all_files(store)):
+    for entry in several(lambda path: _copy_one_out(store, path, folder), all_files(store)):
         if entry is not None:
             yield entry
 
 
-def copy_in(store: ArtifactStore, folder: Path, entries: Iterable[Entry]) -> Iterator[Entry]:
+def copy_in(
+    db: Database, store: ArtifactStore, folder: Path, entries: Iterable[Entry]
+) -> Iterator[Entry]:
     """Store every artifact of an export, each checked against its digest on the way.
 
     One that is there already is left; :class:`Conflict` when it is another.
     """
     of_files = (each for each in entries if each.path.startswith(f"{ARTIFACTS}/"))
-    yield from _several(lambda entry: _copy_one_in(store, entry, folder), of_files)
+    yield from several(lambda entry: _copy_one_in(db, store, entry, folder), of_files)
 
 
 def all_files(store: ArtifactStore, folder: ArtifactPath = ROOT) -> Iterator[ArtifactPath]:
@@ -89,12 +93,13 @@ def _new_file(place: Path, path: ArtifactPath) -> HashedFile:
         ) from None
 
 
-def _copy_one_in(store: ArtifactStore, entry: Entry, folder: Path) -> Entry:
+def _copy_one_in(db: Database, store: ArtifactStore, entry: Entry, folder: Path) -> Entry:
     path = ArtifactPath(entry.path.removeprefix(f"{ARTIFACTS}/"))
     there = digest_of(store, path)
     if there is None:
         with (folder / entry.path).open("rb") as file:
-            store.put(path, file, length=entry.size, sha256=bytes.fromhex(entry.sha256))
+            sha256 = bytes.fromhex(entry.sha256)
+            digests.put(db, store, path, file, length=entry.size, sha256=sha256)
     elif there != entry.sha256:
         raise Conflict(
             f"The artifact {path.key!r} is another file here than in the export. "
@@ -103,7 +108,7 @@ def _copy_one_in(store: ArtifactStore, entry: Entry, folder: Path) -> Entry:
     return entry
 
 
-def _several(do: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def several(do: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """The results in the order of the items, some of which are under way at the same time."""
     rest = iter(items)
     with ThreadPoolExecutor(_AT_ONCE) as pool:

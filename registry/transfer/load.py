@@ -102,7 +102,7 @@ class _Load:
                 self.loaded[POINTS] += points
                 self._progress.show("points:", self.loaded[POINTS])
         self.loaded[ARTIFACTS] = 0
-        for _ in copy_in(self._store, self._folder, manifest.read_entries(self._folder)):
+        for _ in copy_in(self._db, self._store, self._folder, manifest.read_entries(self._folder)):
             self.loaded[ARTIFACTS] += 1
             self._progress.show("artifacts:", self.loaded[ARTIFACTS])
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from podium.client.errors import BadRequest
 
-from .tables import BYTES, FLAG, INTEGER, NUMBER, TEXT, Field
+from .fields import BYTES, FLAG, INTEGER, NUMBER, TEXT, Field
 
 Row = tuple[Any, ...]
 
@@ -152,6 +152,35 @@ def read_rows(path: Path, fields: Sequence[Field]) -> Iterator[list[dict[str, An
             yield _cast(batch, wanted, path).to_pylist()
 
 
+def count_rows(path: Path) -> int:
+    with _opened(path) as file:
+        return int(file.metadata.num_rows)
+
+
+def first_rows(
+    path: Path, *, rows: int, columns: int
+) -> tuple[tuple[int, int], list[str], list[list[Any]]]:
+    """How many rows and columns there are, and of the first ones the names and the values.
+
+    Of a column so much is read at a time as its pages hold, and by this thread alone.
+    """
+    with _opened(path, buffer_size=1 << 16) as file:
+        names = file.schema_arrow.names
+        found = (int(file.metadata.num_rows), len(names))
+        shown = names[:columns]
+        for batch in file.iter_batches(rows, columns=shown, use_threads=False):
+            values = [column.to_pylist() for column in batch.columns]
+            return found, batch.schema.names, [list(row) for row in zip(*values, strict=True)]
+        return found, shown, []
+
+
+def read_groups(path: Path) -> Iterator[list[dict[str, Any]]]:
+    """The rows of one row group after the other, whatever columns there are."""
+    with _opened(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number).to_pylist()
+
+
 def read_columns(path: Path, fields: Sequence[Field]) -> Iterator[list[Any]]:
     """The columns of one batch of rows after the other: texts as lists, numbers as arrays."""
     wanted = schema_of(fields)
@@ -174,9 +203,9 @@ def _cast(batch: pa.RecordBatch, wanted: pa.Schema, path: Path) -> pa.RecordBatc
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+def _opened(path: Path, *, buffer_size: int = 0) -> Iterator[pq.ParquetFile]:
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, buffer_size=buffer_size) as file:
             yield file
     except pa.ArrowInvalid as error:
         raise BadRequest(f"{path.name} is no Parquet file: {error}. Export again.") from None

@@ -14,13 +14,14 @@ from pathlib import Path
 from podium.client.errors import Conflict
 from podium.tracker.db import Database
 from podium.tracker.metrics import Columns, whole
-from podium.tracker.models import MetricSummary, Run
+from podium.tracker.metrics.tables import MetricSummary
+from podium.tracker.models import Run
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from .fields import INTEGER, NUMBER, TEXT, Field
 from .manifest import POINTS, Entry
 from .parquet import HashedFile, Writer, read_columns, repeated
-from .tables import INTEGER, NUMBER, TEXT, Field
 
 FIELDS = (
     Field("run_id", TEXT, False, "run_id"),

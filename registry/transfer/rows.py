@@ -24,8 +24,9 @@ from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from .fields import NUMBER, Field, Reference
 from .parquet import Row
-from .tables import NUMBER, Field, Reference, TableOf, table_of
+from .tables import TableOf, table_of
 
 NamedRow = Mapping[str, Any]
 _FETCHED = 2_000

@@ -21,28 +21,34 @@ from podium.tracker.auth.tables import (
     SignIn,
     Token,
 )
-from podium.tracker.models import (
-    Dataset,
-    DatasetInput,
-    DatasetInputTag,
-    Experiment,
-    ExperimentTag,
+from podium.tracker.datasets import Dataset, DatasetInput, DatasetInputTag
+from podium.tracker.logged_models.tables import (
     LoggedModel,
     LoggedModelMetric,
     LoggedModelParam,
     LoggedModelTag,
-    MetricBatch,
-    MetricBlock,
-    MetricSummary,
-    MetricWriter,
-    Param,
-    Run,
     RunModel,
-    Tag,
 )
+from podium.tracker.metrics.tables import MetricBatch, MetricBlock, MetricSummary, MetricWriter
+from podium.tracker.models import Experiment, ExperimentTag, Param, Run, Tag
+from podium.tracker.saved_views import SavedView
+from podium.tracker.storage.tables import (
+    Chore,
+    Doomed,
+    FileDigest,
+    LegalHold,
+    Promise,
+    Quota,
+    RetentionPolicy,
+    StorageTotal,
+    StoredOfModel,
+    StoredOfRun,
+)
+from podium.tracker.turns import JobTurn
 from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, LargeBinary, String, Table
 from sqlalchemy.orm import DeclarativeBase
 
+from ..launches.tables import LaunchCluster, LaunchEventRow, LaunchRow, LaunchRule
 from ..models import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
 from ..outbox import OutboxEvent
 from ..promotion.tables import (
@@ -56,11 +62,12 @@ from ..promotion.tables import (
     StageSetRow,
     TransitionRow,
 )
-from ..webhooks.models import Attempt, Delivery, Webhook
+from ..sweeps.tables import SweepRow, SweepTrialRow
+from ..webhooks.tables import Attempt, Delivery, Webhook
+from .fields import BYTES, FLAG, INTEGER, NUMBER, TEXT, Field, Reference
 
 Model = type[DeclarativeBase]
 
-INTEGER, NUMBER, TEXT, FLAG, BYTES = "integer", "number", "text", "flag", "bytes"
 _KINDS = (
     (Boolean, FLAG),
     (BigInteger, INTEGER),
@@ -69,27 +76,6 @@ _KINDS = (
     (String, TEXT),
     (LargeBinary, BYTES),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A column that holds another table's number, written as the name everybody knows it by."""
-
-    name: str
-    model: Model
-    number: str
-    known_as: str
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One column of an export: ``kind`` is one of the five above."""
-
-    name: str
-    kind: str
-    nullable: bool
-    column: str
-    reference: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +185,12 @@ TABLES = (
         key=("id",),
         omit={"password": "a secret; whoever had one asks for a link and chooses another"},
     ),
+    TableOf(SavedView, key=("id",)),
     TableOf(Membership, key=("member", "in_group")),
     TableOf(Grant, key=("principal", "kind", "object")),
+    TableOf(Quota, key=("kind", "name")),
+    TableOf(RetentionPolicy, key=("id",)),
+    TableOf(LegalHold, key=("subject",)),
     TableOf(StageSetRow, key=("id",)),
     TableOf(PolicyRow, key=("id",)),
     TableOf(FreezeRow, key=("id",)),
@@ -208,6 +198,7 @@ TABLES = (
     TableOf(ApprovalRow, key=("id",)),
     TableOf(TransitionRow, key=("id",)),
     TableOf(CommentRow, key=("id",)),
+    TableOf(LaunchRule, key=("id",)),
     TableOf(InspectionRow, key=("version",)),
     TableOf(FileRow, key=("version", "path")),
     TableOf(AuditRow, key=("id",)),
@@ -220,12 +211,25 @@ LEFT_BEHIND: Mapping[Model, str] = {
     MetricSummary: "follows from the points",
     MetricBatch: "its points are in points/, its number in metric_writers",
     MetricBlock: "its points are in points/",
+    StoredOfRun: "is counted again",
+    StoredOfModel: "is counted again",
+    StorageTotal: "is counted again",
+    Promise: "is counted again",
+    Doomed: "the original removes it; what has come along with the files is found again",
+    FileDigest: "is written down again as the files come",
+    Chore: "of the original's workers",
     Token: "a secret of the original",
     Login: "a secret of the original",
     Invitation: "a secret of the original",
     SignIn: "over in minutes",
+    JobTurn: "of the original's workers",
     Webhook: "a copy must not send what the original sends, and secrets stay where their key is",
     OutboxEvent: "the original sends it",
+    LaunchRow: "a copy must not steer what the original has launched",
+    LaunchEventRow: "the original's log",
+    LaunchCluster: "who looks after a cluster now",
+    SweepRow: "a copy must not go on with what the original searches; its runs come along",
+    SweepTrialRow: "its launch is the original's; its run comes along",
     Delivery: "the original's log",
     Attempt: "the original's log",
 }

@@ -9,19 +9,64 @@ from podium.tracker.auth.gate import csrf
 from podium.tracker.auth.roles import Role
 
 from . import errors, formats, headers
+from .access import access
 from .account import account
 from .assets import Assets, assets
+from .audit import audit
+from .compare import compare
 from .experiments import experiments
+from .export import export
 from .history import history
 from .home import home
+from .launch_rules import launch_rules
+from .launches import launches
+from .launching import launching
+from .logged_models import logged_models
 from .models import models
 from .oidc import oidc
+from .operations import operations
 from .people import people
 from .policies import policies
 from .promotions import promotions
+from .run_changes import run_changes
 from .runs import runs
+from .saved_views import saved_views
+from .search import search
+from .selection import selection
+from .storage import storage
+from .sweeps import sweeps
 from .table import NEWEST_FIRST
 from .webhooks import webhooks
+
+_PAGES = (
+    home,
+    assets,
+    experiments,
+    selection,
+    export,
+    saved_views,
+    compare,
+    search,
+    runs,
+    run_changes,
+    logged_models,
+    models,
+    promotions,
+    history,
+    launches,
+    launching,
+    launch_rules,
+    sweeps,
+    policies,
+    webhooks,
+    operations,
+    storage,
+    account,
+    access,
+    oidc,
+    people,
+    audit,
+)
 
 
 def register(app: Flask) -> None:
@@ -33,10 +78,7 @@ def register(app: Flask) -> None:
     )
     app.jinja_env.globals["csrf"] = csrf
     app.context_processor(_of_every_page)
-    for blueprint in (
-        *(home, assets, experiments, runs, models, promotions, history),
-        *(policies, webhooks, account, oidc, people),
-    ):
+    for blueprint in _PAGES:
         app.register_blueprint(blueprint)
     headers.register(app)
     errors.register(app)
@@ -49,6 +91,7 @@ def _of_every_page() -> dict[str, object]:
         "theme": _theme(request.cookies.get("theme", "")),
         "me": who.name if who.id is not None else "",
         "is_admin": who.role is Role.ADMIN,
+        "is_editor": who.role >= Role.EDITOR,
     }
 
 

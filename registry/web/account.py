@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from podium.client.errors import BadRequest, PodiumError
 from podium.tracker.auth import accounts, invitations, logins, tokens
-from podium.tracker.auth.gate import MAX_FORM, cookie_name
+from podium.tracker.auth.gate import MAX_FORM, cookie_name, refusals
 from podium.tracker.auth.origin import require_our_page
 from podium.tracker.auth.permissions import PUBLIC, SCOPES, SELF, allow
 from podium.tracker.services import services
@@ -29,7 +29,8 @@ def sign_in() -> Response:
     request.max_content_length = MAX_FORM
     name, onward = request.form.get("name", ""), inside(request.form.get("next", ""))
     try:
-        found = logins.check_password(services().db, name, request.form.get("password", ""))
+        password = request.form.get("password", "")
+        found = logins.check_password(services().db, name, password, refusals())
     except PodiumError as error:
         return login_again(error, name=name, next=onward)
     return signed_in(found.id, onward)

@@ -1,4 +1,4 @@
-"""What pages have in common: their answers, their links, and text in a filter."""
+"""What pages have in common: their answers and their links."""
 
 from __future__ import annotations
 
@@ -40,14 +40,3 @@ def link(**query: Any) -> str:
 def link_to(path: str, /, **query: Any) -> str:
     given = {name: value for name, value in query.items() if value}
     return f"{path}?{urlencode(given, doseq=True)}" if given else path
-
-
-def literal(text: str) -> str:
-    """Text without its pattern characters' meaning."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def quoted(text: str) -> str:
-    """A string of the search language."""
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'"

@@ -19,7 +19,10 @@ assets = Blueprint("assets", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """Which file an entry point and its style were built into."""
+    """Which files the script and the style of every page were built into.
+
+    What the script loads when it is needed, it finds by itself.
+    """
 
     files: Mapping[str, str]
 
@@ -33,15 +36,17 @@ class Assets:
                 "The pages' script and style have not been built. Install Podium again: "
                 "pip install '.[server]', or make dev in a checkout."
             ) from None
-        files = {}
-        for built in outputs:
-            name = PurePosixPath(built)
-            files[name.stem.partition("-")[0] + name.suffix] = name.name
+        entry = next(each for each in outputs if outputs[each].get("entryPoint") == "src/main.ts")
+        files = {"main.js": _name(entry), "main.css": _name(outputs[entry]["cssBundle"])}
         return cls(files)
 
     def url(self, name: str) -> str:
         """The address of ``main.js`` or ``main.css``."""
         return f"/static/{self.files[name]}"
+
+
+def _name(output: str) -> str:
+    return PurePosixPath(output).name
 
 
 @assets.get("/static/<name>")

@@ -9,12 +9,30 @@ from werkzeug.exceptions import HTTPException
 
 from .account import login_link
 
-_TITLES = {404: "Not found", 400: "That cannot be done", 503: "Not available now"}
+_TITLES = {
+    400: "That cannot be done",
+    403: "Not yours to do",
+    404: "Not found",
+    405: "That cannot be done here",
+    413: "Too large",
+    429: "Too often",
+    500: "Podium has failed",
+    503: "Not available now",
+}
+# What a reader can do, after what has happened.
+_ADVICE = {
+    403: "An admin of it can give you a role on it.",
+    404: "It may have been deleted, or not be yours to see. Look for it by its name: press Ctrl K.",
+    429: "Wait a moment, then load this page again.",
+    500: "Nothing was changed. Load this page again; if it fails again, report the number above.",
+    503: "Load this page again in a moment. What trainings log meanwhile is not lost.",
+}
 
 
 def register(app: Flask) -> None:
     app.register_error_handler(PodiumError, _page_or_json)
     app.register_error_handler(HTTPException, _http_page_or_json)
+    app.register_error_handler(Exception, _failure)
 
 
 def _page_or_json(error: PodiumError) -> Response:
@@ -28,23 +46,33 @@ def _page_or_json(error: PodiumError) -> Response:
         return make_response(
             redirect(login_link(request.path, request.query_string.decode("latin-1")))
         )
-    title = _TITLES.get(error.status, "That did not work")
-    page = make_response(render_template("error.html", title=title, message=error.message))
-    page.status_code = answer.status_code
-    if "Retry-After" in answer.headers:
-        page.headers["Retry-After"] = answer.headers["Retry-After"]
-    return page
+    return _page(answer)
 
 
 def _http_page_or_json(error: HTTPException) -> Response:
     answer = rest.refuse_http(error)
-    if not _wants_page() or answer.status_code < 400:
-        return answer
-    title = _TITLES.get(answer.status_code, "That did not work")
+    return _page(answer) if _wants_page() and answer.status_code >= 400 else answer
+
+
+def _failure(error: Exception) -> Response:
+    answer = rest.fail(error)
+    return _page(answer) if _wants_page() else answer
+
+
+def _page(answer: Response) -> Response:
+    """The same answer for a person."""
+    status = answer.status_code
     page = make_response(
-        render_template("error.html", title=title, message=(answer.get_json() or {}).get("message"))
+        render_template(
+            "error.html",
+            title=_TITLES.get(status, "That did not work"),
+            message=(answer.get_json() or {}).get("message"),
+            advice=_ADVICE.get(status, ""),
+        )
     )
-    page.status_code = answer.status_code
+    page.status_code = status
+    if "Retry-After" in answer.headers:
+        page.headers["Retry-After"] = answer.headers["Retry-After"]
     return page
 
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
-from flask import Blueprint, Response, request
-from podium.client.entities import Experiment, Page, RunSnapshot, ViewType
+from flask import Blueprint, Response, render_template, request
+from podium.client.entities import Experiment, Page
 from podium.client.errors import BadRequest
 from podium.tracker import experiments as service
-from podium.tracker import overview, runs
+from podium.tracker import overview, saved_views
 from podium.tracker.auth.permissions import READ, allow
+from podium.tracker.runs import table as runs
+from podium.tracker.runs.groups import Groups, group_runs
+from podium.tracker.search import InvalidSearch, containing
 from podium.tracker.services import services
 
-from .answers import answer, link, literal, quoted
+from .access import may_share
+from .answers import answer, link
+from .asked import VIEWS, Asked
 from .charts import overlays
-from .table import NEWEST_FIRST, Column, Order, available, choose, next_order
+from .snippet import snippet
+from .table import NAME, Column, default_columns, groupable, keys_in, next_order, offered
 
 experiments = Blueprint("experiments", __name__, url_prefix="/experiments")
 
-_PAGE = 50
-_VIEWS = {"active": ViewType.ACTIVE_ONLY, "deleted": ViewType.DELETED_ONLY}
+PAGE = 50
+_MAX_REFRESHED = 100
 
 
 @experiments.get("")
@@ -33,9 +38,9 @@ def listing() -> Response:
     try:
         page = service.search_experiments(
             services().db,
-            view=_VIEWS.get(view, ViewType.ACTIVE_ONLY),
-            filter=f"name ILIKE {quoted(f'%{literal(text)}%')}" if text else "",
-            max_results=_PAGE,
+            view=VIEWS.get(view, VIEWS["active"]),
+            filter=f"name ILIKE {containing(text)}" if text else "",
+            max_results=PAGE,
             page_token=request.args.get("page") or None,
         )
     except BadRequest as error:
@@ -53,93 +58,90 @@ def listing() -> Response:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the address of an experiment's page says."""
-
-    filter: str = ""
-    order: Order = NEWEST_FIRST
-    view: str = "active"
-    tab: str = "table"
-    page: str = ""
-    columns: tuple[str, ...] = ()
-    selected: tuple[str, ...] = field(default=())
-
-    @classmethod
-    def read(cls) -> Asked:
-        args = request.args
-        return cls(
-            filter=args.get("filter", ""),
-            order=Order.parse(args["order"]) if args.get("order") else NEWEST_FIRST,
-            view="deleted" if args.get("view") == "deleted" else "active",
-            tab="charts" if args.get("tab") == "charts" else "table",
-            page=args.get("page", ""),
-            columns=tuple(args.getlist("column")),
-            selected=tuple(args.getlist("run")),
-        )
-
-    def link(self, **changes: Any) -> str:
-        """The address with something else in it; another order begins at the first page."""
-        given: dict[str, Any] = {
-            "filter": self.filter,
-            "order": "" if self.order == NEWEST_FIRST else str(self.order),
-            "view": "" if self.view == "active" else self.view,
-            "tab": "" if self.tab == "table" else self.tab,
-            "column": self.columns,
-            "page": "",
-        }
-        return link(**(given | changes))
-
-
 @experiments.get("/<experiment_id>")
 @allow(READ)
 def page(experiment_id: str) -> Response:
     """The runs of an experiment, as a table or as charts."""
+    return experiment_page(experiment_id)
+
+
+def experiment_page(experiment_id: str, denied: str = "") -> Response:
+    """``denied`` is why what a form on the page asked for was not done."""
     experiment = service.get_experiment(services().db, experiment_id)
-    found: Page[RunSnapshot] = Page(())
-    refused = ""
-    asked = Asked()
+    found, groups = runs.Table(), None
+    refused, offset = "", None
+    asked = Asked(request.path)
     try:
-        asked = Asked.read()
-        found = _search(experiment_id, asked)
-        columns = choose(asked.columns, keys := available(found.items))
+        asked = Asked.read(f"/experiments/{experiment.experiment_id}", request.args)
+        found = search(experiment_id, asked)
     except BadRequest as error:
         refused = error.message
-        columns = choose((), keys := available(()))
+        offset = error.offset if isinstance(error, InvalidSearch) else None
         # What was typed stays in the box, to be mended.
-        asked = Asked(filter=request.args.get("filter", ""))
-    chosen = [run for run in found.items if run.run_id in asked.selected] or found.items
+        asked = Asked(asked.path, filter=request.args.get("filter", ""))
+    columns = asked.columns or default_columns(found.common)
+    if asked.group is not None:
+        groups = _groups(experiment_id, asked, asked.group, columns)
+    chosen = [run for run in found.rows if run.run_id in asked.selected] or found.rows
     return answer(
         "experiment.html",
         refused,
+        denied=denied,
+        offset=offset,
         experiment=experiment,
+        sharing=may_share("experiment", experiment.experiment_id),
+        note=experiment.tags.get("mlflow.note.content", ""),
         asked=asked,
-        page=found,
+        table=found,
+        groups=groups,
+        views=saved_views.list_views(services().db, experiment_id),
+        name=NAME,
         columns=columns,
-        shown={column.name for column in columns},
-        keys=keys,
-        attributes=_ATTRIBUTES,
+        groupable=groupable(found.common, asked.group),
+        offered=offered(found.common, columns),
         overlays=overlays(chosen) if asked.tab == "charts" else None,
         next_order=next_order,
-        running=any(not run.status.ended for run in found.items),
+        snippet=snippet(
+            asked, experiment.experiment_id, experiment.name, request.url_root.rstrip("/")
+        ),
+        rows_path=asked.part("rows", column=[column.name for column in columns]),
     )
 
 
-# Columns that every table has, and what their heads say.
-_ATTRIBUTES = (
-    (Column("attributes", "run_name"), "Run"),
-    (Column("attributes", "status"), "Status"),
-    (Column("attributes", "start_time"), "Started"),
-)
+@experiments.get("/<experiment_id>/rows")
+@allow(READ)
+def rows(experiment_id: str) -> str:
+    """Some rows of the table as they are now, for a page that shows runs that go on."""
+    experiment = service.get_experiment(services().db, experiment_id)
+    asked = Asked.read(f"/experiments/{experiment.experiment_id}", request.args)
+    return render_template(
+        "run_rows.html",
+        rows=runs.read_rows(services().db, asked.selected[:_MAX_REFRESHED], keys_in(asked.columns)),
+        columns=asked.columns,
+    )
 
 
-def _search(experiment_id: str, asked: Asked) -> Page[RunSnapshot]:
-    return runs.search_runs(
+def search(experiment_id: str, asked: Asked) -> runs.Table:
+    return runs.read_table(
         services().db,
-        experiment_ids=[experiment_id],
+        experiment_id=experiment_id,
         filter=asked.filter,
-        view=_VIEWS[asked.view],
+        view=VIEWS[asked.view],
         order_by=[asked.order.clause],
-        max_results=_PAGE,
+        max_results=PAGE,
         page_token=asked.page or None,
+        # Charts are of what most runs have.
+        keys=keys_in(asked.columns) if asked.columns and asked.tab == "table" else None,
+    )
+
+
+def _groups(experiment_id: str, asked: Asked, by: Column, columns: Sequence[Column]) -> Groups:
+    return group_runs(
+        services().db,
+        experiment_id=experiment_id,
+        kind=by.kind,
+        key=by.key,
+        filter=asked.filter,
+        view=VIEWS[asked.view],
+        metrics=[each.measured for each in columns if each.kind == "metrics"],
     )

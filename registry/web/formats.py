@@ -10,8 +10,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from .markdown import markdown
+
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _WEEK = 7 * 86_400
+_EXACT = "%Y-%m-%d %H:%M:%S UTC"
 NOTHING = "\N{EN DASH}"
 
 
@@ -42,13 +45,13 @@ def moment(ms: int | None) -> Markup:
     except (OverflowError, ValueError, OSError):
         return Markup("{}").format(ms)
     seconds = time.time() - ms / 1000
+    written, title = exact.isoformat(timespec="milliseconds"), exact.strftime(_EXACT)
     if 0 <= seconds < _WEEK:
         text = f"{_span(seconds, parts=1)} ago" if seconds >= 5 else "just now"
-    else:
-        text = exact.strftime("%Y-%m-%d %H:%M")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        exact.isoformat(timespec="milliseconds"), exact.strftime("%Y-%m-%d %H:%M:%S UTC"), text
-    )
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(written, title, text)
+    # The script writes it in the reader's zone.
+    text = exact.strftime("%Y-%m-%d %H:%M")
+    return Markup('<time datetime="{}" title="{}" data-day>{}</time>').format(written, title, text)
 
 
 def duration(start: int, end: int | None) -> str:
@@ -92,4 +95,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "duration": duration,
     "size": size,
     "short_id": short_id,
+    "markdown": markdown,
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-# Nothing but our own files, no inline script or style, and in nobody's frame.
+# Nothing but our own files, no inline script or style, and in nobody's frame. What we frame
+# ourselves are pages that somebody has logged (``frames``): they bring a sandbox of their own.
 _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "media-src 'self'; frame-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _DATA = "default-src 'none'; frame-ancestors 'none'"
 

@@ -109,9 +109,16 @@ def _page(
             refused=refused,
             denied=denied,
             typed=request.form if denied else {},
+            span=_span(name),
             link=partial(link_to, _address(name)),
         )
     )
+
+
+def _span(name: str) -> tuple[int, int] | None:
+    """From the first change of a stage until now, in seconds; None where nothing has changed."""
+    first = service.first_change(services().db, name)
+    return None if first is None else (first // 1000, now_ms() // 1000)
 
 
 def _address(name: str) -> str:

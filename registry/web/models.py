@@ -10,13 +10,19 @@ from podium.client.entities import ModelVersion, Page, RegisteredModel, RunSnaps
 from podium.client.errors import BadRequest, NotFound
 from podium.tracker import runs
 from podium.tracker.auth.permissions import READ, allow
+from podium.tracker.search import containing
 from podium.tracker.services import services
 
 from .. import prompts, registered, version_files, versions
+from ..diff import VersionDiff, diff_versions
 from ..inspection import service as inspection
 from ..promotion import board, comments, history, read
-from .answers import answer, link, link_to, literal, quoted
+from ..promotion.schema import signature_of
+from . import lineage
+from .access import may_share
+from .answers import answer, link, link_to
 from .files import Files, Place, look
+from .launches import of_version
 
 models = Blueprint("models", __name__, url_prefix="/models")
 
@@ -36,7 +42,7 @@ def listing() -> Response:
     try:
         found = registered.search_models(
             services().db,
-            filter=f"name ILIKE {quoted(f'%{literal(text)}%')}" if text else "",
+            filter=f"name ILIKE {containing(text)}" if text else "",
             max_results=_PAGE,
             page_token=request.args.get("page") or None,
         )
@@ -74,6 +80,7 @@ def model_page(name: str, *, denied: str = "", typed: Mapping[str, str] | None =
         "model.html",
         refused,
         model=model,
+        sharing=may_share("model", model.name),
         tags=_chosen(model.tags),
         board=board.board(services().db, name),
         denied=denied,
@@ -97,6 +104,9 @@ def one_version(
     """``denied`` is why what the form that said ``typed`` asked for was refused."""
     db = services().db
     found = versions.get_version(db, name, version)
+    others = _others(found)
+    holder = next((each.version for each in others if each.stage == "Production"), None)
+    report = inspection.report(db, name, version) if found.storage_location else None
     return make_response(
         render_template(
             "model_version.html",
@@ -108,8 +118,16 @@ def one_version(
             requests=read.list_requests(db, name, version=version, max_results=_FEW).items,
             steps=history.list_transitions(db, name, version=version, max_results=_FEW).items,
             comments=comments.comments_on_version(db, name, version),
-            report=inspection.report(db, name, version) if found.storage_location else None,
+            report=report,
+            signature=signature_of(report.model) if report else None,
+            lineage=lineage.of_version(db, found),
+            others=others,
+            holder=holder,
+            diff=_beside(found, request.args.get("against") or holder),
+            everything="all" in request.args,
+            link=partial(link_to, url_for("models.version_page", name=name, version=version)),
             files=_files(found) if found.storage_location else None,
+            launches=of_version(name, found.version),
             denied=denied,
             typed=typed or {},
         )
@@ -124,6 +142,35 @@ def version_page_files(name: str, version: str) -> Response:
         return one_version(name, version)
     found = _files(versions.get_version(services().db, name, version))
     return make_response(render_template("files.html", files=found))
+
+
+def _others(version: ModelVersion) -> list[ModelVersion]:
+    """The versions to compare with: the highest of each stage, and the one before."""
+    db = services().db
+    found = {each.version: each for each in versions.latest_versions(db, version.name)}
+    before = versions.search_versions(
+        db,
+        name=version.name,
+        filter=f"version_number < {version.version}",
+        order_by=["version_number DESC"],
+        max_results=1,
+    ).items
+    found.update({each.version: each for each in before})
+    found.pop(version.version, None)
+    return sorted(found.values(), key=lambda each: -each.version)
+
+
+def _beside(version: ModelVersion, against: str | int | None) -> VersionDiff | None:
+    """What is different from another version, if there is one."""
+    if against is None or str(against) == str(version.version):
+        return None
+    return diff_versions(
+        services().db,
+        version.name,
+        against,
+        version.version,
+        everything="all" in request.args,
+    )
 
 
 def _chosen(tags: Mapping[str, str]) -> dict[str, str]:

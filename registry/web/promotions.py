@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 from podium.client.errors import NotFound
+from podium.client.launches import Launch, LaunchPreview
 from podium.client.promotion import Promotion, RequestStatus
 from podium.tracker.auth.permissions import APPROVE, READ, REGISTER, allow
 from podium.tracker.services import services
 
 from .. import promotion, registered
 from ..diff import VersionDiff, diff_versions
+from ..launches import preview
 from ..promotion import comments, offers, read
 from ..promotion.offers import Look
 from ..promotion.services import outside
 from .answers import answer, attempt, link
+from .launches import of_version
 from .models import model_page, one_version
 
 promotions = Blueprint("promotions", __name__, url_prefix="/models")
@@ -90,44 +94,42 @@ def page(name: str, request_id: int) -> Response:
     return _page(name, request_id)
 
 
+@promotions.get("/<name>/requests/<int:request_id>/launches")
+@allow(READ)
+def launches(name: str, request_id: int) -> Response:
+    """What it would launch, tried out: that alone, for a page that has the rest; without a script,
+    the whole page."""
+    found = services()
+    tried = preview.preview_request(
+        found.db, found.config.launch_site, name, request_id, artifacts=found.config.artifacts
+    )
+    if request.headers.get("HX-Request") != "true":
+        return _page(name, request_id, tried=tried)
+    asked = read.get_request(found.db, name, request_id)
+    return make_response(render_template("foreseen.html", name=name, asked=asked, tried=tried))
+
+
 @promotions.post("/<name>/requests/<int:request_id>/approve")
 @allow(APPROVE)
 def approve(name: str, request_id: int) -> Response:
     """With the digest of the files that the page told of: others are not what was looked at."""
-    return _decide(
-        name,
-        request_id,
-        lambda: promotion.approve(
-            services().db,
-            name=name,
-            request_id=request_id,
-            comment=request.form.get("comment", ""),
-            digest=request.form.get("digest"),
-            outside=outside(),
-        ),
-    )
+    comment, digest = request.form.get("comment", ""), request.form.get("digest")
+    agreed = partial(promotion.approve, comment=comment, digest=digest, outside=outside())
+    return _decide(name, request_id, agreed)
 
 
 @promotions.post("/<name>/requests/<int:request_id>/reject")
 @allow(APPROVE)
 def reject(name: str, request_id: int) -> Response:
     reason = request.form.get("reason", "")
-    return _decide(
-        name,
-        request_id,
-        lambda: promotion.reject(services().db, name=name, request_id=request_id, reason=reason),
-    )
+    return _decide(name, request_id, partial(promotion.reject, reason=reason))
 
 
 @promotions.post("/<name>/requests/<int:request_id>/withdraw")
 @allow(REGISTER)
 def withdraw(name: str, request_id: int) -> Response:
     reason = request.form.get("reason", "")
-    return _decide(
-        name,
-        request_id,
-        lambda: promotion.withdraw(services().db, name=name, request_id=request_id, reason=reason),
-    )
+    return _decide(name, request_id, partial(promotion.withdraw, reason=reason))
 
 
 @promotions.post("/<name>/requests/<int:request_id>/override")
@@ -135,11 +137,7 @@ def withdraw(name: str, request_id: int) -> Response:
 def override(name: str, request_id: int) -> Response:
     """For admins of the model."""
     reason = request.form.get("reason", "")
-    return _decide(
-        name,
-        request_id,
-        lambda: promotion.override(services().db, name=name, request_id=request_id, reason=reason),
-    )
+    return _decide(name, request_id, partial(promotion.override, reason=reason))
 
 
 @promotions.post("/<name>/requests/<int:request_id>/comments")
@@ -154,14 +152,17 @@ def comment_on_request(name: str, request_id: int) -> Response:
     return attempt(act, lambda denied: _page(name, request_id, denied=denied))
 
 
-def _decide(name: str, request_id: int, decision: Callable[[], Promotion]) -> Response:
-    return attempt(
-        lambda: _address(decision()), lambda denied: _page(name, request_id, denied=denied)
-    )
+def _decide(name: str, request_id: int, decision: Callable[..., Promotion]) -> Response:
+    def act() -> str:
+        return _address(decision(services().db, name=name, request_id=request_id))
+
+    return attempt(act, lambda denied: _page(name, request_id, denied=denied))
 
 
-def _page(name: str, request_id: int, *, denied: str = "") -> Response:
-    """A refusal leaves what was typed in its field."""
+def _page(
+    name: str, request_id: int, *, denied: str = "", tried: LaunchPreview | None = None
+) -> Response:
+    """A refusal leaves what was typed in its field. What it launches is ``tried``, or will be."""
     found = offers.look(services().db, name, request_id)
     return make_response(
         render_template(
@@ -171,11 +172,22 @@ def _page(name: str, request_id: int, *, denied: str = "") -> Response:
             asked=found.promotion,
             diff=_diff(found),
             everything="all" in request.args,
+            launched=_launched(found.promotion),
+            coming=preview.coming(services().db, name, request_id),
+            tried=tried,
             comments=comments.comments_on_request(services().db, name, request_id),
             denied=denied,
             typed=request.form if denied else {},
         )
     )
+
+
+def _launched(asked: Promotion) -> Sequence[Launch]:
+    """What runs or serves, or did, since the version came to the stage."""
+    if not asked.done:
+        return ()
+    found = of_version(asked.name, asked.version)
+    return [each for each in found if each.stage == asked.stage]
 
 
 def _diff(found: Look) -> VersionDiff | None:

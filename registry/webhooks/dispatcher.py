@@ -12,20 +12,19 @@ from collections.abc import Callable, Sequence
 
 import structlog
 from podium.client.errors import PodiumError
-from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
 from podium.tracker.keyring import Keyring
 
 from . import queue
+from .instruments import ATTEMPTS, WAIT
 from .payloads import message
-from .queue import LeaseLost, Result, Shift, Task
+from .queue import LEASE_MS, LeaseLost, Result, Shift, Task
 from .sender import Answer, Sender, Session
 from .spread import spread
 from .steps import Step, no_step
 
 log = structlog.get_logger("podium.webhooks")
 
-LEASE_MS = 30_000  # well over what one attempt may take
 _THREADS = 16
 _SLOW_MS = 1_000
 # A webhook is given back after so much, for others to have their turn.
@@ -44,12 +43,12 @@ class Dispatcher:
         *,
         threads: int = _THREADS,
         lease_ms: int = LEASE_MS,
-        clock: Callable[[], int] = now_ms,
+        clock: Callable[[], int] | None = None,
         step: Step = no_step,
     ) -> None:
         self._db, self._sender, self._keyring = db, sender, keyring
         self._threads, self._lease_ms = threads, lease_ms
-        self._clock, self._step = clock, step
+        self._clock, self._step = clock or db.now_ms, step
         self._lock = threading.Lock()
         self._running: dict[threading.Thread, bool] = {}  # whether it has a suspect
         self._slow: set[int] = set()
@@ -145,13 +144,11 @@ class Dispatcher:
             secrets = [self._keyring.decrypt(secret) for secret in task.secrets]
         except PodiumError as error:
             return Answer(None, 0, error=error.message)
-        return session.send(
-            message(
-                task.url,
-                task.payload,
-                task.told,
-                secrets,
-                now=self._clock(),
-                number=task.number,
-            )
+        now = self._clock()
+        if task.number == 1 and not task.told.replay:
+            WAIT.observe(max(0, now - task.told.created) / 1000)
+        answer = session.send(
+            message(task.url, task.payload, task.told, secrets, now=now, number=task.number)
         )
+        ATTEMPTS.labels("accepted" if answer.accepted else "failed").inc()
+        return answer

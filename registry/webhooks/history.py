@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from podium.client.entities import Page
-from podium.client.errors import BadRequest, NotFound
+from podium.client.errors import NotFound
 from podium.client.rules import shown
 from podium.tracker import audit
-from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
+from podium.tracker.paging import cut, newest_first
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from ..outbox import OutboxEvent
-from .hooks import MAX_PAGE, find_webhook, parse_token
-from .models import Attempt, Delivery, Webhook
+from .hooks import find_webhook
 from .spread import wake
+from .tables import Attempt, Delivery, Webhook
 
 
 class State(StrEnum):
@@ -65,25 +65,16 @@ def list_deliveries(
     page_token: str | None = None,
 ) -> Page[Delivered]:
     """Newest first."""
-    if not 1 <= max_results <= MAX_PAGE:
-        raise BadRequest(
-            f"Invalid value {max_results} for parameter 'max_results' supplied: "
-            f"it must be between 1 and {MAX_PAGE}."
-        )
     with db.reading() as session:
         hook = find_webhook(session, webhook_id)
-        statement = _deliveries(hook).order_by(Delivery.id.desc()).limit(max_results + 1)
+        statement = newest_first(_deliveries(hook), Delivery.id, max_results, page_token)
         if state is not None:
             statement = statement.where(Delivery.state == state)
-        if page_token:
-            statement = statement.where(Delivery.id < parse_token(page_token))
-        rows = session.execute(statement).all()
-        last = _last_attempts(session, [delivery.id for delivery, _ in rows[:max_results]])
-        found = tuple(
-            _entity(delivery, event, last.get(delivery.id, ()))
-            for delivery, event in rows[:max_results]
-        )
-        return Page(found, found[-1].delivery_id if len(rows) > max_results else None)
+        found = session.execute(statement).all()
+        rows, token = cut(found, max_results, lambda row: row[0].id)
+        last = _last_attempts(session, [delivery.id for delivery, _ in rows])
+        told = (_entity(delivery, event, last.get(delivery.id, ())) for delivery, event in rows)
+        return Page(tuple(told), token)
 
 
 def get_delivery(db: Database, webhook_id: str, delivery_id: str) -> Delivered:
@@ -97,7 +88,7 @@ def get_delivery(db: Database, webhook_id: str, delivery_id: str) -> Delivered:
 
 def replay(db: Database, webhook_id: str, delivery_id: str) -> Delivered:
     """Send it again, behind what waits: the same id and body, a new timestamp and a mark."""
-    now = now_ms()
+    now = db.now_ms()
     with db.writing() as session:
         hook = find_webhook(session, webhook_id, change=True)
         earlier, event = _find(session, hook, delivery_id)

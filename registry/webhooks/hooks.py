@@ -6,7 +6,6 @@ A secret goes in and never comes out, but for the one time that we have made it 
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -21,17 +20,17 @@ from podium.tracker import audit
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
 from podium.tracker.keyring import Keyring
+from podium.tracker.paging import cut, newest_first
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from . import queue
 from .checks import check_events, check_name, check_pattern, check_stages, check_url
 from .guard import Guard
-from .models import Webhook
 from .payloads import Payload
 from .signing import check_secret, new_secret
+from .tables import Webhook
 
-MAX_PAGE = 1000
 ROTATION_HOURS = 24
 _MAX_ROTATION_HOURS = 30 * 24
 _MAX_TEXT = 5000
@@ -140,21 +139,12 @@ def list_webhooks(
     payload: Payload | None = None,
 ) -> Page[Hook]:
     """Newest first; ``payload`` leaves out those of another form."""
-    if not 1 <= max_results <= MAX_PAGE:
-        raise BadRequest(
-            f"Invalid value {max_results} for parameter 'max_results' supplied: "
-            f"max_results must be between 1 and {MAX_PAGE}."
-        )
-    statement = _webhooks().order_by(Webhook.id.desc()).limit(max_results + 1)
+    statement = newest_first(_webhooks(), Webhook.id, max_results, page_token)
     if payload is not None:
         statement = statement.where(Webhook.payload == payload)
-    if page_token:
-        statement = statement.where(Webhook.id < parse_token(page_token))
     with db.reading() as session:
-        rows = session.scalars(statement).all()
-        shown_rows = rows[:max_results]
-        more = str(shown_rows[-1].id) if len(rows) > max_results else None
-        return Page(tuple(entity(row) for row in shown_rows), more)
+        found, token = cut(session.scalars(statement).all(), max_results)
+        return Page(tuple(entity(row) for row in found), token)
 
 
 def update_webhook(
@@ -181,7 +171,7 @@ def update_webhook(
         hook.updated = now_ms()
         if switched_on:
             hook.disabled_reason, hook.failing_since = "", None
-            queue.resume(session, hook, hook.updated)
+            queue.resume(session, hook, db.now_ms())
         session.flush()
         _record(session, hook, "update", before=before, after=_summary(hook))
         return entity(hook)
@@ -251,16 +241,6 @@ def entity(hook: Webhook) -> Hook:
         creation_time=hook.created,
         last_update_time=hook.updated,
     )
-
-
-def parse_token(token: str) -> int:
-    """A page token is the id of the last row on the page before."""
-    if not re.fullmatch(r"[0-9]{1,18}", token):
-        raise BadRequest(
-            "Invalid page token: it was not made by this server. Leave out 'page_token' to start "
-            "from the first page."
-        )
-    return int(token)
 
 
 def _webhooks() -> Select[Webhook]:

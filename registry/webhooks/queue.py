@@ -4,8 +4,9 @@ At any moment one worker at most has a webhook: its deliveries leave one after a
 of their ids. One that failed waits for its next attempt, and with it all later ones of its key, so
 that what a receiver hears of one model is in order; events of other models go on.
 
-What is done here is short transactions; nothing is sent inside one. The clocks of workers may
-differ: then a lease ends early and something is sent twice, but the fence still lets one write.
+What is done here is short transactions; nothing is sent inside one. Times are the database's, so
+the clocks of workers may differ; if its own is put forward, a lease ends early and something is
+sent twice, but the fence still lets one write.
 """
 
 from __future__ import annotations
@@ -16,20 +17,22 @@ from dataclasses import dataclass
 
 import structlog
 from podium.tracker import audit
+from podium.tracker.clock import is_over
 from podium.tracker.db import Database
 from sqlalchemy import ColumnElement, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from ..events import EventType, webhook_disabled
 from ..outbox import OutboxEvent, emit
-from .models import Attempt, Delivery, Webhook
 from .payloads import Told
 from .schedule import next_try
 from .sender import Answer
 from .spread import UNSPREAD
 from .steps import Step, no_step
+from .tables import Attempt, Delivery, Webhook
 
 MAX_KEPT_BODY = 4096
+LEASE_MS = 30_000  # well over what one attempt may take
 # A webhook that only failed for so long is switched off when the next delivery is given up.
 DISABLE_AFTER_MS = 2 * 24 * 3600 * 1000
 _MAX_TASKS = 50
@@ -143,7 +146,7 @@ def _is_due(now: int) -> tuple[ColumnElement[bool], ...]:
         Webhook.due <= now,
         Webhook.status == "ACTIVE",
         Webhook.deleted.is_(None),
-        Webhook.leased_until <= now,
+        is_over(Webhook.leased_until, now, longest=LEASE_MS),
     )
 
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from ..outbox import OutboxEvent
 from .matching import wants
-from .models import Delivery, Webhook
 from .steps import Step, no_step
+from .tables import Delivery, Webhook
 
 _MAX_SPREAD = 500
 # Any constant will do: it names "spreading events" among PostgreSQL's advisory locks.

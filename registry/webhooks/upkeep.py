@@ -10,7 +10,7 @@ from podium.tracker.keyring import Keyring
 from sqlalchemy import delete, or_, select
 
 from ..outbox import OutboxEvent
-from .models import Webhook
+from .tables import Webhook
 
 KEEP_MS = 30 * 24 * 3600 * 1000
 _MAX_FORGOTTEN = 5_000

@@ -15,7 +15,8 @@ import pytest
 from podium.client import wire
 from podium.tracker.db import Database
 from podium.tracker.metrics import compact_run
-from podium.tracker.models import MetricBatch, MetricSummary, Param, Run
+from podium.tracker.metrics.tables import MetricBatch, MetricSummary
+from podium.tracker.models import Param, Run
 from sqlalchemy import insert, select, text
 
 from ..services.mlflow import mlflow_server

@@ -37,5 +37,5 @@ def fresh_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
     with scripted_server() as found:
-        client.configure(found.url, finish_timeout=20)
+        client.configure(found.url, finish_timeout=60)
         yield found

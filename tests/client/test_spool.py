@@ -428,7 +428,7 @@ def test_a_disk_that_fills_up_in_the_middle(
     try:
         session.end()
         monkeypatch.setenv("PODIUM_SPOOL", str(disk))
-        client.configure(server.url, finish_timeout=20)
+        client.configure(server.url, finish_timeout=60)
         server.script = lambda *_request: refuses(503)
         run = client.start_run()
         for step in range(100_000):

@@ -32,7 +32,7 @@ def _calls() -> list[tuple[str, str]]:
     """Of the routes alone: nothing is opened."""
     config = Config(database_url="sqlite:////nowhere/podium.db", artifacts="/nowhere")
     paths = document(create_app(config))["paths"]
-    return [(path, method) for path, methods in paths.items() for method in methods]
+    return [(path, method) for path, methods in paths.items() for method in sorted(methods)]
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +76,7 @@ def test_no_call_fails(
     operation = described[path][method.upper()]
     cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
 
-    @settings(
-        max_examples=_EXAMPLES,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(max_examples=_EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
     @given(cases, st.booleans())
     def call(case: Case[Any], known: bool) -> None:
         sent = _request(case, existing if known else {})

@@ -311,7 +311,7 @@ class TestFirstAdmin:
         assert browser(app).get("/welcome", query_string={"key": key}).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/login", "/account", "/people"])
+@pytest.mark.parametrize("path", ["/login", "/account", "/people", "/audit"])
 def test_no_page_has_script_or_may_be_framed(app: Flask, db: Database, path: str) -> None:
     with_password(db, "root", Role.ADMIN)
     root = browser(app)

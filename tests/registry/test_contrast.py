@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-STYLES = Path(__file__).parents[2] / "registry" / "web" / "ui" / "src" / "podium.css"
+STYLES = Path(__file__).parents[2] / "registry" / "web" / "ui" / "src" / "style" / "tokens.css"
 TOKEN = re.compile(r"--([a-z0-9-]+):\s*light-dark\(\s*(#[0-9a-f]{6})\s*,\s*(#[0-9a-f]{6})\s*\)")
 THEMES = ("light", "dark")
 
@@ -62,6 +62,13 @@ def test_text_can_be_read(theme: str, surface: str, text: str) -> None:
 def test_text_on_the_accent_can_be_read(theme: str) -> None:
     colours = palette(theme)
     assert contrast(colours["on-accent"], colours["accent"]) >= 4.5
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("surface", SURFACES)
+def test_the_edge_of_what_one_types_into_can_be_seen(theme: str, surface: str) -> None:
+    colours = palette(theme)
+    assert contrast(colours["edge"], colours[surface]) >= 3
 
 
 @pytest.mark.parametrize("theme", THEMES)

@@ -161,3 +161,41 @@ def test_what_is_not_there(pages: FlaskClient, path: str) -> None:
 def test_an_empty_registry_says_what_to_type(whole: Flask, pages: FlaskClient) -> None:
     assert "client.register_model" in text_of(pages, "/models")
     assert whole
+
+
+class TestBesideTheOthers:
+    def test_the_holder_is_what_one_is_held_against(self, pages: FlaskClient, name: str) -> None:
+        page = f"/models/{quote(name)}/versions/3"
+        html = text_of(pages, page)
+        heading = "Version 3 beside version 2, which is in Production now"
+        assert heading in [text for tag, text in elements(html).texts if tag == "h2"]
+        assert "Version 3 beside version 1" not in html
+        offered = [each["value"] for each in elements(html).tags("option") if "value" in each]
+        assert "2" in offered
+
+    def test_another_may_be_asked_for(self, pages: FlaskClient, name: str) -> None:
+        page = f"/models/{quote(name)}/versions/3"
+        html = text_of(pages, f"{page}?against=1&all=1")
+        assert ("h2", "Version 3 beside version 1") in elements(html).texts
+        text_of(pages, f"{page}?against=99", status=404)
+        text_of(pages, f"{page}?against=x", status=400)
+        assert "beside version" not in text_of(pages, f"{page}?against=3")
+
+    def test_where_it_comes_from_is_drawn(self, pages: FlaskClient, name: str, run_id: str) -> None:
+        html = text_of(pages, f"/models/{quote(name)}/versions/2")
+        texts = elements(html).texts
+        assert {("text", "the run"), ("text", "Production")} <= set(texts)
+        assert f"/runs/{run_id}" in links(html)
+
+    def test_a_slider_goes_from_the_first_change_to_now(
+        self, pages: FlaskClient, rest: Api, name: str
+    ) -> None:
+        history = f"/models/{quote(name)}/history"
+        [slider] = [
+            each
+            for each in elements(text_of(pages, history)).tags("input")
+            if "data-moment" in each
+        ]
+        assert int(slider["min"]) <= int(slider["max"]) == int(slider["value"])
+        rest.post("/registered-models/create", name="still")
+        assert "data-moment" not in text_of(pages, "/models/still/history")

@@ -49,6 +49,11 @@ def test_what_people_write_is_text_on_every_page(pages: FlaskClient, run_id: str
         "/experiments/0?filter=tags.x+=+%22%3Cscript%3E%22",
         "/experiments/0?tab=charts",
         f"/runs/{run_id}",
+        *(
+            f"/runs/{run_id}/{side}"
+            for side in ("metrics", "system", "files", "logs", "source", "lineage")
+        ),
+        f"/runs/{run_id}?q=%3Cscript%3E&group=%22%3E%3Cscript%3E&along=%3Cscript%3E&from=%3Cscript%3E",
         f"/models/{HOSTILE}",
     ):
         html = pages.get(path).get_data(as_text=True)
@@ -84,7 +89,7 @@ def test_a_wrong_address_of_an_experiment(
     answer = pages.get("/experiments/0", query_string=query)
     assert answer.status_code == 400
     html = answer.get_data(as_text=True)
-    [alert] = [each for each in elements(html).tags("p") if each.get("role") == "alert"]
+    [alert] = [each for each in elements(html).tags("div") if each.get("role") == "alert"]
     assert "hidden" not in alert
     assert says in html
     assert "<h1>Default</h1>" in html, "the page around it stands"
@@ -140,12 +145,13 @@ def test_the_theme_is_one_of_three(pages: FlaskClient, cookie: str, theme: str) 
 
 def test_a_run_with_a_metric_that_is_no_number(pages: FlaskClient, run_id: str) -> None:
     assert "NaN" in pages.get(f"/runs/{run_id}").get_data(as_text=True)
+    assert "NaN" in pages.get(f"/runs/{run_id}/metrics").get_data(as_text=True)
     assert "NaN" in pages.get("/experiments/0").get_data(as_text=True)
 
 
 def test_a_run_shows_what_it_has_read_and_made(pages: FlaskClient) -> None:
     run_id = mlflow(pages, "runs/create", experiment_id="0")["run"]["info"]["run_id"]
-    assert "Data sets" not in pages.get(f"/runs/{run_id}").get_data(as_text=True)
+    assert "Data sets" not in pages.get(f"/runs/{run_id}/lineage").get_data(as_text=True)
     made, read = (
         mlflow(pages, "logged-models", experiment_id="0", name=name)["model"]["info"]["model_id"]
         for name in ("classifier", "teacher")
@@ -155,9 +161,8 @@ def test_a_run_shows_what_it_has_read_and_made(pages: FlaskClient) -> None:
     mlflow(pages, "runs/log-inputs", run_id=run_id, models=models)
     dataset = {"name": "digits", "digest": "d1", "source_type": "local", "source": "a.csv"}
     mlflow(pages, "runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset}])
-    texts = elements(pages.get(f"/runs/{run_id}").get_data(as_text=True)).texts
+    texts = elements(pages.get(f"/runs/{run_id}/lineage").get_data(as_text=True)).texts
     assert ("th", "digits") in texts
-    assert [texts.count(("th", name)) for name in ("classifier", "teacher")] == [1, 1]
     assert {("td", "pending"), ("td", "7"), ("td", "read"), ("td", read)} <= set(texts)
 
 
@@ -165,3 +170,16 @@ def test_a_name_is_found_whatever_it_holds(pages: FlaskClient) -> None:
     mlflow(pages, "experiments/create", name=HOSTILE)
     html = pages.get("/experiments", query_string={"q": HOSTILE}).get_data(as_text=True)
     assert ("a", HOSTILE) in elements(html).texts
+
+
+def test_a_defect_is_told_on_a_page(pages: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr("podium.tracker.experiments.search_experiments", broken)
+    answer = pages.get("/experiments")
+    html = answer.get_data(as_text=True)
+    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+    assert "secret" not in html
+    assert ("h1", "Podium has failed") in elements(html).texts
+    assert "Report request id" in html

@@ -36,19 +36,22 @@ PRODUCTION = {
 
 
 class Forms(HTMLParser):
-    """What a browser would send of each form of a page: its address and its fields."""
+    """What a browser would post of each form of a page: its address and its fields."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
         self.found: list[tuple[str, dict[str, str]]] = []
+        self._posted = False
         self._select = ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         told = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.found.append((told.get("action", ""), {}))
-        elif not self.found:
+            self._posted = told.get("method") == "post"
+            if self._posted:
+                self.found.append((told.get("action", ""), {}))
+        elif not self._posted:
             return
         elif tag in ("input", "textarea") and told.get("type") != "checkbox":
             self.found[-1][1][told["name"]] = told.get("value", "")

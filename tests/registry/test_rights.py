@@ -6,6 +6,7 @@ of caller is answered follows from the route's permission alone.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +20,12 @@ from podium.client.entities import Metric
 from podium.client.wire import CONTENT_TYPE, Batch, encode
 from podium.registry import aliases, promotion, registered, versions
 from podium.registry.app import create_app
+from podium.registry.launches.tables import LaunchRow, LaunchRule
 from podium.registry.models import Base as RegistryBase
+from podium.registry.models import RegisteredModel
 from podium.registry.promotion import freezes, policies, stage_sets
-from podium.tracker import experiments, logged_models, runs
+from podium.registry.sweeps.tables import SweepRow
+from podium.tracker import experiments, logged_models, runs, saved_views
 from podium.tracker.artifacts.base import MultipartUpload, SignedDownload, SignedRequest
 from podium.tracker.artifacts.files import FolderStore
 from podium.tracker.artifacts.paths import parse_artifact_uri
@@ -45,7 +49,7 @@ from podium.tracker.auth.roles import EXPERIMENT, MODEL, Kind, Role
 from podium.tracker.auth.tables import Principal, Token
 from podium.tracker.config import Config
 from podium.tracker.db import Database
-from podium.tracker.models import LoggedModel
+from podium.tracker.logged_models.tables import LoggedModel
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -54,6 +58,28 @@ EXP = "1"
 FILE = f"{EXP}/{RUN}/artifacts/model/f.txt"
 SECRET = "sesame"  # in the names of what not everybody may see
 MLFLOW, PROXY = "/api/2.0/mlflow", "/api/2.0/mlflow-artifacts"
+
+
+def _launch(db: Database) -> None:
+    """A launch of the model, a sweep, and a rule."""
+    spec = json.dumps({name: each for name, each in LAUNCHED.items() if name != "source"})
+    said = {"author": "root", "created": 1, "purpose": "evaluate", "spec": spec}
+    with db.writing() as session:
+        model = session.scalars(select(RegisteredModel.id)).one()
+        row = LaunchRow(launch_id=LAUNCH, model=model, name=SECRET, version=1, target="job", **said)
+        session.add_all([row, LaunchRule(glob=SECRET, stage="Staging", **said)])
+        swept = {"sweep_id": SWEEP, "model": model, "name": SECRET, "version": 1, "seed": 1}
+        session.add(
+            SweepRow(
+                **swept,
+                target="job",
+                spec=json.dumps(SWEPT),
+                experiment_id=EXP,
+                run_id=RUN,
+                author="root",
+                created=1,
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -89,6 +115,30 @@ def at(kind: Kind | None, also: tuple[int, ...] = (), /, **path: Any) -> Ask:
 
 
 PLACE = f"{EXP}/{RUN}/artifacts"
+LAUNCH = "c" * 32
+LAUNCHED = {
+    "target": "job",
+    "purpose": "evaluate",
+    "image": f"r/i@sha256:{'0' * 64}",
+    "source": {"model": SECRET, "version": 1},
+}
+LAUNCHING = {
+    **{name: str(LAUNCHED[name]) for name in ("target", "purpose", "image")},
+    "model": SECRET,
+    "version": "1",
+}
+SWEEP = "d" * 32
+SWEPT = {
+    **LAUNCHED,
+    "args": ["${sweep.x}"],
+    "sweep": {
+        "metric": "loss",
+        "goal": "minimize",
+        "algorithm": "grid",
+        "experiment": "swept",
+        "parameters": [{"name": "x", "type": "choice", "values": ["a", "b"]}],
+    },
+}
 PROMOTION = "/api/v1/models/<name>"
 ID = {"request_id": 1}
 STAGES = [{"name": "None"}, {"name": "Archived"}]
@@ -196,6 +246,7 @@ ROWS: dict[str, dict[str, Ask]] = {
         )
     },
     "/api/v1/runs/<run_id>/heartbeat": {"POST": Ask(EXPERIMENT, {"interval": 9}, {"run_id": RUN})},
+    "/api/v1/runs/<run_id>/metrics": {"GET": at(EXPERIMENT, run_id=RUN)},
     "/api/v1/charts": {"POST": of(None, series=[{"run_id": RUN, "key": "loss"}])},
     "/api/v1/audit": {"GET": of(None)},
     "/api/v1/mlflow/openapi.json": {"GET": of(None)},
@@ -252,6 +303,7 @@ ROWS: dict[str, dict[str, Ask]] = {
             ("promotions", {}, (), {"POST": {"version": "1", "stage": "Staging"}}),
             ("requests", {}, (), {"GET": {}}),
             ("requests/<int:request_id>", ID, (), {"GET": {}}),
+            ("requests/<int:request_id>/launches", ID, (), {"GET": {}}),
             ("requests/<int:request_id>/approve", ID, (), {"POST": {}}),
             ("requests/<int:request_id>/reject", ID, (), {"POST": {"reason": "no"}}),
             # What these take beside the role on the model is the service's to say.
@@ -273,11 +325,87 @@ ROWS: dict[str, dict[str, Ask]] = {
     },
     **{f"/api/v1/{path}": {"GET": of(None)} for path in ("stages", "policies", "freezes")},
     "/api/v1/external-check-secrets": {"GET": of(None, url="https://a.example")},
+    "/api/v1/launches": {"GET": of(None), "POST": of(MODEL, spec=LAUNCHED)},
+    "/api/v1/launches/dry-run": {"POST": Ask(MODEL, {"spec": LAUNCHED})},
+    **{
+        f"/api/v1/launches/<launch_id>{path}": {method: at(MODEL, launch_id=LAUNCH)}
+        for path, method in (("", "GET"), ("/events", "GET"), ("/logs", "GET"), ("/stop", "POST"))
+    },
+    "/api/v1/launch-orphans": {"GET": of(None)},
+    "/api/v1/launch-orphans/delete": {"POST": Ask(args={}, also=(400,))},
+    "/api/v1/launch-rules": {"GET": of(None), "POST": Ask(args={}, also=(400,))},
+    "/api/v1/launch-rules/dry-run": {"POST": Ask(args={}, also=(400,))},
+    "/api/v1/launch-rules/<int:rule_id>": {"DELETE": at(None, rule_id=1)},
+    "/api/v1/models/<name>/launch-rules": {"GET": at(MODEL, name=SECRET)},
+    "/api/v1/sweeps": {"GET": of(None), "POST": of(MODEL, spec=SWEPT)},
+    "/api/v1/sweeps/<sweep_id>": {"GET": at(MODEL, sweep_id=SWEEP)},
+    "/api/v1/sweeps/<sweep_id>/trials": {"GET": at(MODEL, sweep_id=SWEEP)},
+    "/api/v1/sweeps/<sweep_id>/stop": {"POST": at(MODEL, sweep_id=SWEEP)},
+    "/sweeps": {"GET": of(None)},
+    "/sweeps/<sweep_id>": {"GET": at(MODEL, sweep_id=SWEEP)},
+    "/sweeps/<sweep_id>/stop": {"POST": Ask(MODEL, path={"sweep_id": SWEEP}, form={})},
+    "/launches": {"GET": of(None), "POST": Ask(MODEL, form=LAUNCHING)},
+    "/launches/new": {"GET": of(None), "POST": Ask(form=LAUNCHING)},
+    "/launches/dry-run": {"POST": Ask(MODEL, form=LAUNCHING)},
+    "/launches/<launch_id>": {"GET": at(MODEL, launch_id=LAUNCH)},
+    "/launches/<launch_id>/stop": {"POST": Ask(MODEL, path={"launch_id": LAUNCH}, form={})},
+    "/launch-rules": {"GET": of(None), "POST": Ask(form={}, also=(400,))},
+    "/launch-rules/dry-run": {"POST": Ask(form={}, also=(400,))},
+    "/launch-rules/<int:rule_id>/delete": {"POST": Ask(path={"rule_id": 1}, form={})},
     "/experiments": {"GET": of(None)},
     "/experiments/<experiment_id>": {"GET": at(EXPERIMENT, experiment_id=EXP)},
+    "/experiments/<experiment_id>/views": {
+        "POST": Ask(EXPERIMENT, path={"experiment_id": EXP}, form={"name": "new", "query": ""})
+    },
+    "/experiments/<experiment_id>/shared-views": {
+        "POST": Ask(EXPERIMENT, path={"experiment_id": EXP}, form={"name": "new", "query": ""})
+    },
+    "/experiments/<experiment_id>/views/<int:view_id>/delete": {
+        "POST": Ask(EXPERIMENT, path={"experiment_id": EXP, "view_id": 2}, form={}, also=(404,))
+    },
+    "/experiments/<experiment_id>/shared-views/<int:view_id>/delete": {
+        "POST": Ask(EXPERIMENT, path={"experiment_id": EXP, "view_id": 1}, form={})
+    },
+    **{
+        f"/experiments/<experiment_id>/runs.{kind}": {"GET": at(EXPERIMENT, experiment_id=EXP)}
+        for kind in ("csv", "parquet")
+    },
+    "/compare": {"GET": of(None, run=RUN)},
+    "/experiments/<experiment_id>/rows": {"GET": at(EXPERIMENT, experiment_id=EXP)},
+    "/api/v1/experiments/<experiment_id>/keys": {"GET": at(EXPERIMENT, experiment_id=EXP)},
+    **{
+        f"/experiments/<experiment_id>/selection/{act}": {
+            "POST": Ask(EXPERIMENT, path={"experiment_id": EXP}, form={"run": RUN, **asked})
+        }
+        for act, asked in (
+            *(("delete", {}), ("restore", {}), ("tag", {"key": "k", "value": "v"})),
+            *((f"runs.{kind}", {}) for kind in ("csv", "parquet", "py")),
+        )
+    },
     "/runs/<run_id>": {"GET": at(EXPERIMENT, run_id=RUN)},
-    "/runs/<run_id>/files": {"GET": at(EXPERIMENT, run_id=RUN)},
+    **{
+        f"/runs/<run_id>/{side}": {"GET": at(EXPERIMENT, run_id=RUN)}
+        for side in ("metrics", "system", "files", "logs", "source", "lineage")
+    },
+    "/runs/<run_id>/frame": {
+        "GET": Ask(EXPERIMENT, {"path": "f.html"}, {"run_id": RUN}, also=(404,))
+    },
+    **{
+        f"/runs/<run_id>/{verb}": {"POST": Ask(EXPERIMENT, path={"run_id": RUN}, form=form)}
+        for verb, form in {
+            "name": {"name": "n"},
+            "note": {"note": "x"},
+            "tags": {"key": "k", "value": "v"},
+            "tags/delete": {"key": "t"},
+            "register": {"model": "new", "path": "model"},
+            "delete": {},
+            "restore": {},
+        }.items()
+    },
+    "/logged-models/<model_id>": {"GET": at(EXPERIMENT, model_id=LOGGED)},
+    "/logged-models/<model_id>/files": {"GET": at(EXPERIMENT, model_id=LOGGED)},
     "/models": {"GET": of(None)},
+    "/search": {"GET": Ask(query={"q": SECRET})},
     # Without a page of ours around them, these two are refused to everybody alike.
     "/login": {"GET": of(None), "POST": Ask(form={}, also=(403,))},
     "/welcome": {"GET": of(None, also=(404,)), "POST": Ask(form={}, also=(403,))},
@@ -290,10 +418,24 @@ ROWS: dict[str, dict[str, Ask]] = {
     "/account/tokens/<int:token_id>/revoke": {"POST": Ask(path={"token_id": 1}, form={})},
     "/account/logins/<int:login_id>/end": {"POST": Ask(path={"login_id": 1}, form={})},
     "/account/password": {"POST": Ask(form={"password": "a long password"})},
+    "/operations": {"GET": of(None)},
+    "/audit": {"GET": of(None)},
+    "/audit/export": {"GET": of(None)},
     "/people": {"GET": of(None), "POST": Ask(form={"name": "new", "role": "viewer"})},
     "/people/<name>": {"POST": Ask(path={"name": "other"}, form={"role": "viewer"})},
     "/people/<name>/members": {"POST": Ask(path={"name": "team"}, form={"members": "other"})},
     "/people/<name>/invite": {"POST": Ask(path={"name": "other"}, form={})},
+    **{
+        f"{thing}/access{path}": {
+            method: Ask(kind, path={"name": SECRET, "experiment_id": EXP}, form=form)
+            for method, form in methods.items()
+        }
+        for thing, kind in (("/models/<name>", MODEL), ("/experiments/<experiment_id>", EXPERIMENT))
+        for path, methods in (
+            ("", {"GET": None, "POST": {"principal": "other", "role": "viewer"}}),
+            ("/take", {"POST": {"principal": "viewer"}}),
+        )
+    },
     "/models/<name>": {"GET": at(MODEL, name=SECRET)},
     "/models/<name>/versions/<version>": {"GET": at(MODEL, name=SECRET, version="1")},
     "/models/<name>/versions/<version>/files": {"GET": at(MODEL, name=SECRET, version="1")},
@@ -306,6 +448,7 @@ ROWS: dict[str, dict[str, Ask]] = {
             ("promotions", {}, (), {"POST": {"version": "1", "stage": "Staging"}}),
             ("requests", {}, (), {"GET": None}),
             ("requests/<int:request_id>", ID, (), {"GET": None}),
+            ("requests/<int:request_id>/launches", ID, (), {"GET": None}),
             ("requests/<int:request_id>/approve", ID, (), {"POST": {}}),
             ("requests/<int:request_id>/reject", ID, (), {"POST": {"reason": "no"}}),
             ("requests/<int:request_id>/withdraw", ID, (403,), {"POST": {}}),
@@ -319,6 +462,25 @@ ROWS: dict[str, dict[str, Ask]] = {
         )
     },
     "/policies": {"GET": of(None)},
+    "/operations/storage": {"GET": of(None)},
+    "/api/v1/storage": {"GET": of(None)},
+    "/api/v1/experiments/<experiment_id>/storage": {"GET": at(EXPERIMENT, experiment_id=EXP)},
+    "/api/v1/quotas": {"GET": of(None)},
+    "/api/v1/quotas/<kind>/<name>": {
+        "PUT": Ask(None, {"bytes": 1 << 40}, {"kind": "user", "name": "ada"}),
+        "DELETE": at(None, (404,), kind="user", name="ada"),
+    },
+    "/api/v1/retention": {
+        "GET": of(None),
+        "POST": of(None, experiments="*", what="runs", days=99),
+    },
+    "/api/v1/retention/<int:policy_id>": {"DELETE": at(None, (404,), policy_id=1)},
+    "/api/v1/retention/preview": {"GET": of(None)},
+    "/api/v1/holds": {
+        "GET": of(None),
+        "PUT": of(None, subject=f"run:{RUN}", reason="court"),
+    },
+    "/api/v1/holds/<kind>/<name>": {"DELETE": at(None, (404,), kind="run", name=RUN)},
 }
 
 # The gate lets in admins only, before anything is looked for: no webhook has to be there.
@@ -395,11 +557,14 @@ class World:
             place = parse_artifact_uri(logged_models.get_model(db, LOGGED).artifact_uri)
         (folder / "artifacts" / place.key).mkdir(parents=True)
         (folder / "artifacts" / place.key / "f.txt").write_text("x")
+        self.site = folder / "site.yaml"
+        self.site.write_text("clusters: {main: {kubeconfig: /nowhere}}")
 
     def _fill(self, db: Database) -> None:
         made = experiments.create_experiment(db, name=SECRET, tags={"t": "1"})
         gone = experiments.create_experiment(db, name=f"{SECRET}-gone")
         assert (made.experiment_id, gone.experiment_id) == (EXP, "2")
+        saved_views.save_view(db, EXP, name=SECRET, query="", shared=True)
         runs.create_run(db, experiment_id=EXP, run_id=RUN, run_name=SECRET, tags={"t": "1"})
         runs.log_batch(db, RUN, metrics=[Metric("loss", 1.0, 1, 0)])
         experiments.delete_experiment(db, "2")
@@ -424,6 +589,7 @@ class World:
             caller.begin(Visit(load(session, principal, EVERYTHING)))
         promotion.promote(db, name=SECRET, version=1, stage="Archived")
         caller.end()
+        _launch(db)
         for scope in ("read", "log"):
             self.tokens[f"root for {scope}"] = tokens.create(
                 db, "root", name=scope, scopes=[scope]
@@ -443,7 +609,9 @@ class World:
     def copy(self, folder: Path) -> Iterator[Flask]:
         url = f"sqlite:///{folder / 'podium.db'}"
         db = Database(url, pool_size=1)
-        config = Config(database_url=url, artifacts="unused", auth_required=True)
+        config = Config(
+            database_url=url, artifacts="unused", auth_required=True, launch_site=self.site
+        )
         app = create_app(config, db=db, store=SigningStore(folder / "artifacts"))
         self.restore(app, folder)
         yield app
@@ -473,7 +641,7 @@ class World:
             sent = {"data": asked.data, "content_type": CONTENT_TYPE, "query_string": asked.query}
         answer: TestResponse = app.test_client().open(path, method=method, headers=headers, **sent)
         with answer:
-            return answer.status_code, answer.get_data(as_text=True)
+            return answer.status_code, answer.get_data().decode(errors="replace")
 
 
 @contextmanager
@@ -556,7 +724,8 @@ def test_each_caller_is_answered_as_the_permission_says(
 
 def _echo(asked: Ask) -> str:
     """A refusal may repeat the name that was asked for."""
-    return SECRET if SECRET in (*asked.args.values(), *asked.path.values()) else "\0"
+    said = (*asked.args.values(), *asked.path.values(), *(asked.form or {}).values())
+    return SECRET if SECRET in said or LAUNCHED in said or SWEPT in said else "\0"
 
 
 def test_what_each_role_may_do() -> None:
@@ -583,15 +752,16 @@ def test_what_each_role_may_do() -> None:
 def test_every_table_of_the_registry_is_guarded_or_on_this_list() -> None:
     found = {owner.__table__.name for below in guard._guarded().values() for owner, _ in below}
     every = {table.name for table in RegistryBase.metadata.sorted_tables}
-    # Found by the number of a version or a request, and only one that was found has one.
+    # Found by the number of a version, a request or a sweep, and only one that was found has one.
     below = {
         *("model_version_tags", "version_comments", "version_files", "version_inspections"),
-        "promotion_approvals",
+        *("promotion_approvals", "launch_events", "sweep_trials"),
     }
     # Of names and patterns of names: a model is told its own, the lists are for admins.
-    rules = {"stage_sets", "promotion_policies", "stage_freezes"}
+    rules = {"stage_sets", "promotion_policies", "stage_freezes", "launch_rules"}
     # For admins and the worker.
     of_admins = {"webhooks", "webhook_deliveries", "webhook_attempts", "outbox_events"}
+    of_admins.add("launch_clusters")
     assert every - found == below | rules | of_admins
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from podium.client.entities import ModelVersion
 from podium.registry import aliases, registered, versions
@@ -98,9 +98,7 @@ _CLAUSES: st.SearchStrategy[Clause] = st.recursive(
 )
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150)
 @given(clause=_CLAUSES, size=st.integers(1, 7))
 def test_found_are_those_that_match(
     db: Database, every: list[ModelVersion], clause: Clause, size: int

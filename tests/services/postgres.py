@@ -16,10 +16,11 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -27,7 +28,7 @@ from psycopg import sql
 
 from . import MissingService, free_ports
 
-_START_SECONDS = 60
+_START_SECONDS = 120
 _STOP_SECONDS = 20
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -69,15 +70,18 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+def postgres_server(
+    *, durable: bool = False, settings: Mapping[str, str] | None = None
+) -> Iterator[PostgresServer]:
     """Start a server on a free loopback port, stop it and remove its data afterwards.
 
-    With ``durable`` a commit is on the disk when it returns, as in production.
+    With ``durable`` a commit is on the disk when it returns, as in production. ``settings`` are
+    more of PostgreSQL's own, or other ones.
     """
-    folder = Path(tempfile.mkdtemp(prefix="podium-postgres-", dir=_reachable_temporary_folder()))
+    folder = Path(tempfile.mkdtemp(prefix="podium-postgres-", dir=reachable_temporary_folder()))
     try:
-        user = _Unprivileged.for_root() if os.geteuid() == 0 else None
-        binaries = _binaries(folder, user)
+        user = unprivileged()
+        binaries = programs(folder, user)
         data = folder / "data"
         data.mkdir(mode=0o700)
         if user:
@@ -85,7 +89,7 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
             os.chown(data, user.uid, user.gid)
         password = secrets.token_hex(16)
         _initialise(binaries, data, password, user)
-        process, port = _start(binaries, data, password, user, durable=durable)
+        process, port = _start(binaries, data, password, user, durable=durable, more=settings or {})
         try:
             yield PostgresServer(f"postgresql://postgres:{password}@127.0.0.1:{port}", process.pid)
         finally:
@@ -94,24 +98,105 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
         shutil.rmtree(folder)
 
 
+@dataclass
+class Cluster:
+    """A durable server that a test stops, pauses and starts again; and its standby, if it has one.
+
+    ``folder`` is where its data is: a file system of its own, if the test has mounted one there.
+    """
+
+    port: int
+    process: subprocess.Popen[bytes]
+    data: Path
+    _binaries: Path
+    _password: str
+    _user: Unprivileged | None
+
+    @property
+    def url(self) -> str:
+        return self.url_at(self.port)
+
+    def url_at(self, port: int) -> str:
+        """By way of another port, as that of a proxy."""
+        return f"postgresql://postgres:{self._password}@127.0.0.1:{port}"
+
+    def stop(self) -> None:
+        """As a crash: no checkpoint, every connection cut."""
+        _stop(self.process)
+
+    def start(self) -> None:
+        self.process, self.port = _start(
+            self._binaries, self.data, self._password, self._user, durable=True, port=self.port
+        )
+
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        with psycopg.connect(f"{self.url}/{database}", autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    @contextmanager
+    def standby(self, data: Path) -> Iterator[Cluster]:
+        """A copy that follows synchronously, so that what is acknowledged is there, too."""
+        command = [str(self._binaries / "pg_basebackup"), "-D", str(data), "-R", "-X", "stream"]
+        command += ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-c", "fast"]
+        environ = {**os.environ, "PGPASSWORD": self._password}
+        subprocess.run(
+            command, check=True, capture_output=True, env=environ, cwd="/", **_as(self._user)
+        )
+        process, port = _start(self._binaries, data, self._password, self._user, durable=True)
+        try:
+            self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            self.execute("SELECT pg_reload_conf()")
+            yield Cluster(port, process, data, self._binaries, self._password, self._user)
+        finally:
+            _stop(process)
+
+
+@contextmanager
+def postgres_cluster(folder: Path | None = None) -> Iterator[Cluster]:
+    """A server of one's own, durable; its data in ``folder``, or in a temporary one."""
+    made = Path(tempfile.mkdtemp(prefix="podium-cluster-", dir=reachable_temporary_folder()))
+    try:
+        user = unprivileged()
+        binaries = programs(made, user)
+        made.chmod(0o755)
+        data = (folder or made) / "data"
+        data.mkdir(mode=0o700)
+        if user:
+            os.chown(data, user.uid, user.gid)
+            os.chown(made, user.uid, user.gid)
+        password = secrets.token_hex(16)
+        _initialise(binaries, data, password, user)
+        process, port = _start(binaries, data, password, user, durable=True)
+        cluster = Cluster(port, process, data, binaries, password, user)
+        try:
+            yield cluster
+        finally:
+            _stop(cluster.process)
+    finally:
+        shutil.rmtree(made)
+
+
 @dataclass(frozen=True)
-class _Unprivileged:
+class Unprivileged:
     uid: int
     gid: int
 
-    @classmethod
-    def for_root(cls) -> _Unprivileged:
-        entry = pwd.getpwnam("nobody")
-        return cls(entry.pw_uid, entry.pw_gid)
+
+def unprivileged() -> Unprivileged | None:
+    """Who runs PostgreSQL where root runs the tests; None where somebody else does."""
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam("nobody")
+    return Unprivileged(entry.pw_uid, entry.pw_gid)
 
 
-def _as(user: _Unprivileged | None) -> dict[str, Any]:
+def _as(user: Unprivileged | None) -> dict[str, Any]:
     if user is None:
         return {}
     return {"user": user.uid, "group": user.gid, "extra_groups": []}
 
 
-def _reachable_temporary_folder() -> str:
+def reachable_temporary_folder() -> str:
     """A temporary folder whose parents anybody may pass through."""
     for name in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
         path = Path(name).resolve()
@@ -120,7 +205,7 @@ def _reachable_temporary_folder() -> str:
     return tempfile.gettempdir()
 
 
-def _binaries(folder: Path, user: _Unprivileged | None) -> Path:
+def programs(folder: Path, user: Unprivileged | None) -> Path:
     """The folder of initdb and postgres that ``user`` may run."""
     packaged = _packaged()
     for candidate in [*([packaged] if packaged else []), *_installed()]:
@@ -156,7 +241,7 @@ def _installed() -> list[Path]:
     return [*([Path(on_path).resolve().parent] if on_path else []), *debian]
 
 
-def _runs(binaries: Path, user: _Unprivileged | None) -> bool:
+def _runs(binaries: Path, user: Unprivileged | None) -> bool:
     for name in ("initdb", "postgres"):
         command = [str(binaries / name), "--version"]
         try:
@@ -166,7 +251,7 @@ def _runs(binaries: Path, user: _Unprivileged | None) -> bool:
     return True
 
 
-def _initialise(binaries: Path, data: Path, password: str, user: _Unprivileged | None) -> None:
+def _initialise(binaries: Path, data: Path, password: str, user: Unprivileged | None) -> None:
     # The password travels by pipe: it is in no argument list and in no file.
     read, write = os.pipe()
     try:
@@ -201,12 +286,20 @@ def _initialise(binaries: Path, data: Path, password: str, user: _Unprivileged |
 
 
 def _start(
-    binaries: Path, data: Path, password: str, user: _Unprivileged | None, *, durable: bool
+    binaries: Path,
+    data: Path,
+    password: str,
+    user: Unprivileged | None,
+    *,
+    durable: bool,
+    port: int | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[subprocess.Popen[bytes], int]:
-    settings = _SETTINGS if durable else _SETTINGS | _NOT_DURABLE
+    settings = {**_SETTINGS, **({} if durable else _NOT_DURABLE), **more}
     output = ""
     for _ in range(3):  # somebody else may take the port between choosing it and binding it
-        (port,) = free_ports(1)
+        if port is None:
+            (port,) = free_ports(1)
         command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
@@ -217,6 +310,7 @@ def _start(
             if _answers(process, port, password):
                 return process, port
             _stop(process)
+            port = None
             log.seek(0)
             output = log.read().decode(errors="replace")
     raise RuntimeError(f"PostgreSQL did not start: {output[-2000:]}")

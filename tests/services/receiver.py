@@ -55,7 +55,7 @@ class Receiver:
     def at(self, path: str) -> list[Received]:
         return [each for each in self.received if each.path == path]
 
-    def wait(self, count: int, path: str | None = None, *, seconds: float = 30) -> list[Received]:
+    def wait(self, count: int, path: str | None = None, *, seconds: float = 90) -> list[Received]:
         """What has come, once that is ``count`` messages."""
         deadline = time.monotonic() + seconds
         while True:

@@ -58,7 +58,7 @@ class S3Server:
 @contextmanager
 def s3_server() -> Iterator[S3Server]:
     """Start a server on free loopback ports, stop it and remove its data afterwards."""
-    weed = _binary()
+    weed = binary()
     # A short path: the server puts Unix sockets there, whose names are limited to 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="podium-s3-"))
     access_key, secret_key = secrets.token_hex(8), secrets.token_hex(16)
@@ -77,7 +77,7 @@ def s3_server() -> Iterator[S3Server]:
         shutil.rmtree(folder)
 
 
-def _binary() -> str:
+def binary() -> str:
     scripts = Path(sysconfig.get_path("scripts"))
     beside = Path(sys.executable).parent
     for folder in (scripts, beside):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from podium.client.config import SERVER_SETTINGS
 from podium.client.config import SETTINGS as CLIENT_SETTINGS
 from podium.client.errors import ConfigError
 from podium.tracker.config import SETTINGS, from_environment
@@ -84,3 +85,8 @@ def test_every_setting_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
     for name in (*SETTINGS, *CLIENT_SETTINGS):
         assert f"`{name}`" in text
+
+
+def test_the_client_knows_every_setting_of_the_server() -> None:
+    """What it does not know, both refuse as a slip of the pen."""
+    assert set(SERVER_SETTINGS) == set(SETTINGS)

@@ -32,7 +32,7 @@ def keys(db: Database) -> set[str]:
 
 
 def _join(thread: threading.Thread) -> None:
-    thread.join(30)
+    thread.join(120)
     assert not thread.is_alive()
 
 
@@ -43,7 +43,8 @@ def commits(db: Database) -> list[object]:
 
 
 def gathered(db: Database, *actions: Callable[[], object]) -> list[BaseException]:
-    """Start all while the first holds the turn."""
+    """Start all while the first holds the turn, which it keeps until they wait for it."""
+    assert db._group is not None
     with db.writing() as session:
         session.execute(select(1))
         raised: list[BaseException] = []
@@ -58,7 +59,8 @@ def gathered(db: Database, *actions: Callable[[], object]) -> list[BaseException
 
             done.append(threading.Thread(target=attempt))
             done[-1].start()
-        time.sleep(0.2)
+        while db._group._waiting < len(actions):
+            time.sleep(0.01)
         session.add(ExperimentTag(experiment_id=0, key="first", value="x"))
     for thread in done:
         _join(thread)

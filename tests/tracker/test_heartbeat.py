@@ -53,6 +53,23 @@ def test_a_run_whose_heart_stops_is_failed_and_says_why(api: Api, crashed: str) 
     assert run["end_time"] >= run["start_time"]
 
 
+def test_a_worker_that_just_started_waits_for_a_sign(api: Api, db: Database) -> None:
+    """All of Podium was away for an hour: only those who still say nothing are dead."""
+    quiet, lively = api.create_run(), api.create_run()
+    for run_id in (quiet, lively):
+        beat(api, run_id)  # every thirty seconds, with fifteen more to be late
+    hour = 3_600_000
+    with db.writing() as session:
+        away = {"heartbeat": Run.heartbeat - hour, "alive_until": Run.alive_until - hour}
+        session.execute(update(Run).values(away))
+    assert runs.Watch(db).turn() == 0
+    assert runs.end_the_dead(db, watched=44) == 0
+    beat(api, lively)
+    assert runs.end_the_dead(db, watched=46) == 1
+    assert info(api, quiet)[0] == "FAILED"
+    assert info(api, lively) == ("RUNNING", None)
+
+
 def test_runs_that_never_beat_are_left_alone(api: Api, db: Database) -> None:
     run_id = api.create_run()
     assert runs.end_the_dead(db) == 0

@@ -204,3 +204,38 @@ def test_json_has_a_limit_of_its_own(api: Api, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(rest, "MAX_JSON", 1000)
     status, body = api.refused("POST", "/api/v1/charts", series=["x" * 1000])
     assert (status, body["error_code"]) == (413, "BAD_REQUEST")
+
+
+class TestSummaries:
+    def test_each_metric_once(self, api: Api) -> None:
+        run_id = api.create_run()
+        send(api, run_id, batch([0.5, math.nan, -math.inf, 0.25]))
+        send(api, run_id, batch([math.nan], sequence=1, key="a"))
+        found = api.http.get(f"/api/v1/runs/{run_id}/metrics").json
+        assert found == {
+            "metrics": [
+                {"key": "a", "last": "NaN", "last_step": 0, "min": None, "max": None, "points": 1},
+                {
+                    "key": "loss",
+                    "last": 0.25,
+                    "last_step": 3,
+                    "min": "-Infinity",
+                    "max": 0.5,
+                    "points": 4,
+                },
+            ]
+        }
+
+    def test_a_band(self, api: Api) -> None:
+        run_id = api.create_run()
+        send(api, run_id, batch([0.0, 1.0] * 50))
+        [thinned] = chart(api, (run_id, "loss"), width=10, band=True)
+        assert (len(thinned["step"]), thinned["points"], thinned["last"]) == (10, 100, 1)
+        assert (min(thinned["low"]), max(thinned["high"])) == (0, 1)
+        assert all(0.3 <= each <= 0.7 for each in thinned["value"])
+        [whole] = chart(api, (run_id, "loss"), width=50, band=True)
+        assert "low" not in whole
+        assert len(whole["value"]) == 100
+
+    def test_of_no_run(self, api: Api) -> None:
+        assert api.http.get(f"/api/v1/runs/{'0' * 32}/metrics").status_code == 404

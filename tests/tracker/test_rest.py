@@ -199,7 +199,7 @@ _WRONG = ("a\0b", "\ud800", "x" * 70_000, -(2**63), 2**63, [None])
 class TestNoMistakeIsAnsweredByA5xx:
     """501 is no fault of the server: it says that a folder has no presigned URLs."""
 
-    @settings(max_examples=500, suppress_health_check=list(HealthCheck), deadline=None)
+    @settings(max_examples=500, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def test_any_body_to_any_route(self, api: Api, data: st.DataObject) -> None:
         rule = data.draw(st.sampled_from(_rules(api)), label="rule")
@@ -256,7 +256,7 @@ class TestNoMistakeIsAnsweredByA5xx:
             api.post("/runs/restore", run_id=run_id)
             _restore(api)
 
-    @settings(max_examples=200, suppress_health_check=list(HealthCheck), deadline=None)
+    @settings(max_examples=200, suppress_health_check=list(HealthCheck))
     @given(data=st.binary(max_size=200))
     def test_any_bytes(self, api: Api, data: bytes) -> None:
         for path in (CREATE, "/api/v1/charts"):
@@ -292,3 +292,9 @@ def _restore(api: Api) -> None:
     found = api.get("/experiments/get", experiment_id="0")["experiment"]
     if found["lifecycle_stage"] == "deleted":
         api.post("/experiments/restore", experiment_id="0")
+
+
+@pytest.mark.parametrize("number", [2**63, 2**65, 10**40])
+def test_under_a_number_that_no_row_has_is_nothing(api: Api, number: int) -> None:
+    answer = api.http.delete(f"/api/v1/retention/{number}")
+    assert answer.status_code == 404

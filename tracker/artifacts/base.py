@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self, runtime_checkable
+from typing import BinaryIO, Protocol, Self, TypeAlias, runtime_checkable
 
 from podium.client.entities import FileInfo
 from podium.client.errors import BadRequest, Unavailable
 
-from .paths import ArtifactPath
+from .paths import ROOT, ArtifactPath
 
 CHUNK = 256 * 1024
 MAX_PRESIGNED_SECONDS = 900
@@ -19,6 +19,7 @@ MAX_PARTS = 10_000  # S3's limit
 ABANDONED_SECONDS = 24 * 3600  # after which an unfinished upload is taken for one that died
 
 Body = BinaryIO | Iterable[bytes]
+Announce: TypeAlias = "Callable[[Stored], None]"
 
 
 class ArtifactStore(Protocol):
@@ -47,10 +48,12 @@ class ArtifactStore(Protocol):
         *,
         length: int | None = None,
         sha256: bytes | None = None,
+        announce: Announce | None = None,
     ) -> Stored:
         """Store ``body``, replacing what was there; memory use does not grow with its length.
 
         :class:`BadRequest`, and nothing stored, when it differs from ``length`` or ``sha256``.
+        ``announce`` is told what will be visible, before it is; what it raises stops it.
         """
         ...
 
@@ -64,12 +67,23 @@ class ArtifactStore(Protocol):
         """The files and folders directly in ``folder``; ``path`` is the bare name."""
         ...
 
+    def walk(self, folder: ArtifactPath = ROOT) -> Iterator[StoredFile]:
+        """Every file below ``folder``, by path and code point; memory does not grow with them.
+
+        What is stored or removed meanwhile may be among them or not.
+        """
+        ...
+
     def stat(self, path: ArtifactPath) -> FileInfo:
         """One file's size; ``path`` is the bare name."""
         ...
 
     def delete(self, path: ArtifactPath) -> None:
         """Remove the file at ``path`` and all below it."""
+        ...
+
+    def whereabouts(self) -> str:
+        """What names the place of the files, as a folder's path or a server, bucket and prefix."""
         ...
 
     def ready(self) -> None:
@@ -125,6 +139,20 @@ class Stored:
 
     size: int
     sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file of a walk.
+
+    ``key`` is its whole path in the store, which other tools may have given a name that is no
+    :class:`ArtifactPath`. ``modified`` is in ms since 1970; ``tag`` changes when the content does.
+    """
+
+    key: str
+    size: int
+    modified: int
+    tag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +239,16 @@ class Content:
 class Measured:
     """A body on its way into a store: counts and digests its chunks, then compares."""
 
-    def __init__(self, body: Body, *, length: int | None, sha256: bytes | None) -> None:
+    def __init__(
+        self,
+        body: Body,
+        *,
+        length: int | None,
+        sha256: bytes | None,
+        announce: Announce | None = None,
+    ) -> None:
         self._chunks = _chunks(body)
+        self._announce = announce
         self._length = length
         self._expected = sha256
         self._digest = hashlib.sha256()
@@ -231,7 +267,7 @@ class Measured:
             yield chunk
 
     def verified(self) -> Stored:
-        """What was read, once it is known to be what was announced."""
+        """What was read, once it is known to be what was announced; whoever waits is told."""
         if self._length is not None and self._size != self._length:
             raise BadRequest(
                 f"length says {self._length} bytes, but the body has {self._size}. "
@@ -243,7 +279,10 @@ class Measured:
                 f"sha256 says {self._expected.hex()}, but the body's is {digest.hex()}. "
                 "The upload was damaged on its way, or the file changed: send it again."
             )
-        return Stored(self._size, digest)
+        stored = Stored(self._size, digest)
+        if self._announce is not None:
+            self._announce(stored)
+        return stored
 
 
 def resolve_range(size: int, start: int | None, stop: int | None) -> tuple[int, int]:

@@ -19,8 +19,17 @@ from pathlib import Path
 from podium.client.entities import FileInfo
 from podium.client.errors import BadRequest, ConfigError, NotFound, PodiumError, Unavailable
 
-from .base import ABANDONED_SECONDS, Body, Content, Measured, Stored, resolve_range
-from .paths import ArtifactPath
+from .base import (
+    ABANDONED_SECONDS,
+    Announce,
+    Body,
+    Content,
+    Measured,
+    Stored,
+    StoredFile,
+    resolve_range,
+)
+from .paths import ROOT, ArtifactPath
 
 # Unfinished uploads and folders being removed: on the same file system, so that a rename is atomic.
 _STAGING = ".staging"
@@ -52,9 +61,10 @@ class FolderStore:
         *,
         length: int | None = None,
         sha256: bytes | None = None,
+        announce: Announce | None = None,
     ) -> Stored:
         *parents, name = _segments(path)
-        measured = Measured(body, length=length, sha256=sha256)
+        measured = Measured(body, length=length, sha256=sha256, announce=announce)
         with _reporting(path, writing=True), self._folder([_STAGING]) as staging:
             temporary = uuid.uuid4().hex
             try:
@@ -111,6 +121,35 @@ class FolderStore:
             found = [info for info in found if info.path != _STAGING]
         return sorted(found, key=lambda info: info.path)
 
+    def walk(self, folder: ArtifactPath = ROOT) -> Iterator[StoredFile]:
+        with suppress(NotFound), _reporting(folder):
+            yield from self._walk(_segments(folder, root=True))
+
+    def _walk(self, names: Sequence[str]) -> Iterator[StoredFile]:
+        try:
+            with self._folder(names) as opened, os.scandir(opened) as entries:
+                found = [
+                    (f"{each.name}/" if is_folder else each.name, None if is_folder else each)
+                    for each in entries
+                    for is_folder in [each.is_dir(follow_symlinks=False)]
+                    if is_folder or each.is_file(follow_symlinks=False)
+                ]
+                files = {name: _status(entry) for name, entry in found if entry is not None}
+        except (FileNotFoundError, NotADirectoryError):  # removed since it was listed
+            return
+        # With its slash a folder stands where its files do in the order of whole paths.
+        for name in sorted(name for name, _ in found):
+            if name.endswith("/"):
+                if names or name != f"{_STAGING}/":
+                    yield from self._walk((*names, name[:-1]))
+            elif (status := files[name]) is not None:
+                yield StoredFile(
+                    "/".join((*names, name)),
+                    status.st_size,
+                    status.st_mtime_ns // 1_000_000,
+                    f"{status.st_ino:x}-{status.st_mtime_ns:x}",
+                )
+
     def stat(self, path: ArtifactPath) -> FileInfo:
         *parents, name = _segments(path)
         with _reporting(path), self._folder(parents) as folder:
@@ -134,6 +173,9 @@ class FolderStore:
                 _remove(removed, staging)
         except NotFound:
             return
+
+    def whereabouts(self) -> str:
+        return str(self.root.resolve())
 
     def ready(self) -> None:
         try:
@@ -202,6 +244,12 @@ def _segments(path: ArtifactPath, *, root: bool = False) -> tuple[str, ...]:
     if path.segments[:1] == (_STAGING,):
         raise BadRequest(f"Invalid path: {path.key!r} is where uploads wait. Choose another name.")
     return path.segments
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    with suppress(FileNotFoundError):
+        return entry.stat(follow_symlinks=False)
+    return None
 
 
 def _remove(name: str, folder: int) -> None:

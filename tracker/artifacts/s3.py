@@ -23,10 +23,12 @@ from podium.client.errors import BadRequest, NotFound, PodiumError, TooLarge, Un
 from .base import (
     ABANDONED_SECONDS,
     MAX_PARTS,
+    Announce,
     Body,
     Content,
     Measured,
     Stored,
+    StoredFile,
     resolve_range,
 )
 from .paths import ROOT, ArtifactPath, S3Location, check_endpoint
@@ -73,9 +75,10 @@ class S3Store:
         *,
         length: int | None = None,
         sha256: bytes | None = None,
+        announce: Announce | None = None,
     ) -> Stored:
         target = self._object(path)
-        measured = Measured(body, length=length, sha256=sha256)
+        measured = Measured(body, length=length, sha256=sha256, announce=announce)
         pieces = _pieces(measured, length)
         first, second = next(pieces, b""), next(pieces, None)
         if second is not None:
@@ -118,6 +121,22 @@ class S3Store:
                         found.append(FileInfo(name, is_dir=False, file_size=entry["Size"]))
         return sorted(found, key=lambda info: info.path)
 
+    def walk(self, folder: ArtifactPath = ROOT) -> Iterator[StoredFile]:
+        root = self._prefix(ROOT)
+        with self._reporting(folder):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.location.bucket, Prefix=self._prefix(folder)
+            )
+            for entry in (each for page in pages for each in page.get("Contents", ())):
+                if entry["Key"].endswith("/"):  # a folder, as S3 consoles make one
+                    continue
+                yield StoredFile(
+                    entry["Key"].removeprefix(root),
+                    entry["Size"],
+                    int(entry["LastModified"].timestamp() * 1000),
+                    entry["ETag"].strip('"'),
+                )
+
     def stat(self, path: ArtifactPath) -> FileInfo:
         target = self._object(path)
         with self._reporting(path):
@@ -147,6 +166,9 @@ class S3Store:
                     f"S3 did not delete {len(failed)} files below {path.key!r} "
                     f"({failed[0].get('Code')}). Delete it again."
                 )
+
+    def whereabouts(self) -> str:
+        return f"{self.endpoint or ''} {self.location}"
 
     def ready(self) -> None:
         with self._reporting():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,8 +37,10 @@ def reporting(location: S3Location, endpoint: str | None, key: str = "") -> Iter
     try:
         yield
     except boto.ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        raise _answered(code, location, key) from error
+        said = error.response.get("Error", {})
+        headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        region = said.get("Region") or headers.get("x-amz-bucket-region") or ""
+        raise _answered(str(said.get("Code", "")), location, key, str(region)) from error
     except (
         boto.NoCredentialsError,
         boto.PartialCredentialsError,
@@ -47,6 +50,11 @@ def reporting(location: S3Location, endpoint: str | None, key: str = "") -> Iter
             f"No S3 credentials for {location}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
             "where the server runs, or give its pod or machine a role."
         ) from error
+    except boto.SSLError as error:
+        raise Unavailable(
+            f"The certificate of S3 at {endpoint or 'AWS'} is not accepted: {_why(error)}. Renew "
+            "it; or, if its authority is one of your own, name that in AWS_CA_BUNDLE."
+        ) from error
     except boto.BotoCoreError as error:
         where = f"at {endpoint} (PODIUM_S3_ENDPOINT)" if endpoint else "of AWS"
         raise Unavailable(
@@ -55,7 +63,13 @@ def reporting(location: S3Location, endpoint: str | None, key: str = "") -> Iter
         ) from error
 
 
-def _answered(code: str, location: S3Location, key: str) -> PodiumError:
+def _why(error: Exception) -> str:
+    """What OpenSSL said, without what is around it: "certificate has expired", as a rule."""
+    found = re.search(r"certificate verify failed: ([\w ,'.-]+)", str(error))
+    return found[1].strip() if found else " ".join(str(error).split())
+
+
+def _answered(code: str, location: S3Location, key: str, region: str = "") -> PodiumError:
     answer: PodiumError
     if code in _MISSING:
         answer = NotFound(f"No such artifact: {key!r}. List its folder to see what there is.")
@@ -89,7 +103,8 @@ def _answered(code: str, location: S3Location, key: str) -> PodiumError:
         )
     elif code in _ELSEWHERE:
         answer = Unavailable(
-            f"The bucket {location.bucket} is in another region. Set AWS_DEFAULT_REGION to its own."
+            f"The bucket {location.bucket} is in another region. Set AWS_DEFAULT_REGION to "
+            f"{region or 'its own'}."
         )
     else:
         answer = Unavailable(f"S3 failed for {location}: {code or 'no error code'}. Try again.")

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from podium.client.entities import Page
-from podium.client.errors import BadRequest
 from sqlalchemy import select
 
 from ..db import Database
+from ..paging import cut, newest_first
 from .chain import START, Head, Json, canonical, content, digest
 from .table import AuditRow
 
-MAX_PAGE = 1000
 _CHUNK = 1000
 
 
@@ -43,12 +42,7 @@ def search(
 
     ``since`` and ``until`` are milliseconds since the epoch, the second not included.
     """
-    if not 1 <= max_results <= MAX_PAGE:
-        raise BadRequest(
-            f"Invalid value {max_results} for parameter 'max_results' supplied: "
-            f"it must be between 1 and {MAX_PAGE}."
-        )
-    found = select(AuditRow).order_by(AuditRow.id.desc()).limit(max_results + 1)
+    found = newest_first(select(AuditRow), AuditRow.id, max_results, page_token)
     if actor:
         found = found.where(AuditRow.actor == actor)
     if action.endswith("."):
@@ -61,13 +55,9 @@ def search(
         found = found.where(AuditRow.at >= since)
     if until is not None:
         found = found.where(AuditRow.at < until)
-    if page_token:
-        found = found.where(AuditRow.id < _position(page_token))
     with db.reading() as session:
-        rows = session.scalars(found).all()
-    shown = rows[:max_results]
-    more = len(rows) > max_results
-    return Page(tuple(_told(row) for row in shown), str(shown[-1].id) if more else None)
+        shown, token = cut(session.scalars(found).all(), max_results)
+    return Page(tuple(_told(row) for row in shown), token)
 
 
 def export(db: Database) -> Iterator[str]:
@@ -122,11 +112,3 @@ def _all(db: Database) -> Iterator[AuditRow]:
         if len(rows) < _CHUNK:
             return
         last = rows[-1].id
-
-
-def _position(page_token: str) -> int:
-    if not page_token.isascii() or not page_token.isdigit() or len(page_token) > 18:
-        raise BadRequest(
-            "Invalid page token: send the next_page_token of the page before, unchanged."
-        )
-    return int(page_token)

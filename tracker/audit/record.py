@@ -14,7 +14,7 @@ from podium.client.rules import check_text
 from sqlalchemy import event, func, insert, select
 from sqlalchemy.orm import Session, SessionTransaction
 
-from ..auth.caller import visit
+from ..auth.caller import Caller, visit
 from ..clock import now_ms
 from .chain import Head, Json, canonical, content, digest, head
 from .table import AuditRow
@@ -34,19 +34,22 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     reason: str | None = None,
+    actor: Caller | None = None,
 ) -> None:
     """Note, in the transaction of ``session``, that the caller does ``action`` to ``subject``.
 
     An action is a kind and a verb, as in ``experiment.delete``; a subject is a kind and a name, as
     in ``experiment:12`` or ``model:digits/3``. ``before`` and ``after`` are what is worth knowing
-    of either state, as it is now, and never a secret.
+    of either state, as it is now, and never a secret. ``actor`` is for who signs in, since until
+    then nobody asks.
     """
     if not session.connection().get_execution_options().get("podium_write"):
         raise RuntimeError(f"{action} was to be recorded in a transaction that only reads")
     now = visit()
+    who = now.caller if actor is None else actor
     entry: Json = {
-        "actor": now.caller.name,
-        "actor_kind": now.caller.kind,
+        "actor": who.name,
+        "actor_kind": who.kind,
         "address": now.address,
         "request_id": now.request_id,
         "action": check_text(action, "action", limit=100),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +16,13 @@ from sqlalchemy.orm import Session
 from .. import audit
 from ..clock import now_ms
 from ..db import Database
-from .caller import caller
+from .caller import Caller, caller
 from .credentials import hash_password, password_fits
 from .roles import Role
 from .tables import Login, Membership, Principal
 
 USER, SERVICE, GROUP = "user", "service", "group"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,127}")
-
-_generation = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +42,6 @@ class Account:
     members: tuple[str, ...] = ()
 
 
-@contextmanager
-def changing(db: Database) -> Iterator[Session]:
-    """A write transaction after which nobody in this process is taken for what he was before."""
-    global _generation  # noqa: PLW0603  (what is remembered of accounts is of one generation)
-    try:
-        with db.writing() as session:
-            yield session
-    finally:
-        _generation += 1
-
-
-def generation() -> int:
-    return _generation
-
-
 def create(
     db: Database, *, name: str, kind: str = USER, role: Role = Role.MEMBER, email: str = ""
 ) -> Account:
@@ -69,7 +51,7 @@ def create(
             f"Invalid value {kind[:40]!r} for parameter 'kind' supplied: give one of "
             f"{USER}, {SERVICE}, {GROUP}."
         )
-    with changing(db) as session:
+    with db.writing() as session:
         return _account(session, add(session, name=name, kind=kind, role=role, email=email))
 
 
@@ -99,8 +81,11 @@ def add(
         raise AlreadyExists(
             f"There is an account or group named {row.name!r} already: choose another 'name'."
         ) from None
-    after = {"role": role.label} if subject is None else {"role": role.label, "subject": subject}
-    _record(session, f"{kind}.create", row, after=after)
+    if subject is None:
+        _record(session, f"{kind}.create", row, after={"role": role.label})
+    else:  # whoever signs in for the first time, as whom nobody asks until then
+        after = {"role": role.label, "subject": subject}
+        _record(session, f"{kind}.create", row, after=after, actor=Caller(row.name))
     return row
 
 
@@ -124,7 +109,7 @@ def update(
     email: str | None = None,
 ) -> Account:
     """What is given is set. The last admin stays one, or nobody could make another."""
-    with changing(db) as session:
+    with db.writing() as session:
         row = find(session, name, change=True)
         before = {"role": Role(row.role).label, "active": row.active}
         if role is not None:
@@ -146,9 +131,34 @@ def update(
         return _account(session, row)
 
 
+def link_subject(db: Database, name: str, subject: str) -> Account:
+    """From now on who is ``subject`` at his provider, "ISSUER NUMBER", comes into this account."""
+    issuer, _, number = check_text(subject, "subject", limit=1000).partition(" ")
+    if not issuer.startswith(("https://", "http://")) or not number or " " in number:
+        raise BadRequest(
+            "'subject' is the provider's issuer and its number (sub) of the person, with a space "
+            "between: 'https://sso.example.org/realms/team 0f3c…'."
+        )
+    with db.writing() as session:
+        row = find(session, name, change=True)
+        if row.kind != USER:
+            raise BadRequest(f"{row.name!r} is a {row.kind}: only users sign in at a provider.")
+        before = {"subject": row.subject}
+        row.subject = subject
+        try:
+            session.flush()
+        except IntegrityError:
+            raise AlreadyExists(
+                "Another account is that person's already: he signs in there. Switch that one off "
+                "and use it, or give its roles on."
+            ) from None
+        _record(session, "user.subject", row, before=before, after={"subject": subject})
+        return _account(session, row)
+
+
 def set_members(db: Database, group: str, members: Sequence[str]) -> Account:
     """Who is in the group from now on."""
-    with changing(db) as session:
+    with db.writing() as session:
         row = find(session, group, change=True)
         if row.kind != GROUP:
             raise BadRequest(
@@ -188,7 +198,7 @@ def change_password(db: Database, *, old: str, new: str) -> None:
         raise BadRequest(
             "'old' is not your password. Ask an admin for a new link if you forgot it."
         )
-    with changing(db) as session:
+    with db.writing() as session:
         set_password(session, session.get_one(Principal, own_id()), hashed)
 
 

@@ -1,7 +1,8 @@
 """From a secret to a caller, remembered for a moment.
 
-A request costs no query while its caller is remembered. A change of accounts made in this process
-holds for its next request; another process learns of it within :data:`REMEMBERED` seconds.
+What is found out about a caller is true for a state of the audit log, in which every change of
+accounts, tokens and logins leaves a row in its own transaction: by whichever process it was made,
+the next request anywhere finds the log grown, and asks again. That costs one number a request.
 """
 
 from __future__ import annotations
@@ -20,38 +21,50 @@ from sqlalchemy.orm import Session
 
 from ..clock import now_ms
 from ..db import Database
-from . import accounts, logins, tokens
+from . import logins, tokens
 from .caller import Caller, CallerKind
 from .credentials import TOKEN_PREFIX, digest
 from .permissions import EVERYTHING, Permission
+from .refusals import Refusals
 from .roles import Role
 from .tables import Login, Membership, Principal, Token
 
-REMEMBERED = 2.0
+REMEMBERED = 2.0  # a change that somebody makes by hand, in SQL, holds after so many seconds
+_STATE = "SELECT id FROM audit ORDER BY id DESC LIMIT 1"
 _MOST = 10_000
 _HOUR = 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """``login`` is the id of the browser's login, and ``csrf`` what its forms bring along."""
+    """``login`` is the id of the browser's login, and ``csrf`` what its forms bring along.
+
+    ``token`` is the token's id, and ``expires`` when it or the login is over.
+    """
 
     caller: Caller
     login: int | None = None
     csrf: str = ""
+    token: int | None = None
+    expires: int | None = None
 
 
 class Authenticator:
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._known: dict[bytes, tuple[float, int, Known]] = {}
+        self.refusals = Refusals(db)
+        self._known: dict[bytes, tuple[float, int | None, Known]] = {}
         # To check a password takes long on purpose, and programs send theirs with every request:
         # which stored hash one fitted, under a key that only this process can make of it.
         self._fitted: dict[bytes, tuple[int, str | None]] = {}
         self._key = secrets.token_bytes(32)
 
     def by_token(self, secret: str) -> Known:
-        return self._remembered(digest(secret), lambda: self._token(secret))
+        try:
+            return self._remembered(digest(secret), lambda: self._token(secret))
+        except Unauthenticated as error:
+            self.refusals.note("token.refuse", "token", error.message)
+            raise
 
     def by_password(self, name: str, password: str) -> Known:
         if password.startswith(TOKEN_PREFIX):  # for programs that know names and passwords only
@@ -64,14 +77,16 @@ class Authenticator:
         return self._remembered(digest("login " + secret), lambda: self._login(secret))
 
     def _remembered(self, key: bytes, find: Callable[[], Known]) -> Known:
-        now, generation = time.monotonic(), accounts.generation()
+        now, state = time.monotonic(), self._db.glance(_STATE)
         found = self._known.get(key)
-        if found is not None and found[0] > now and found[1] == generation:
-            return found[2]
+        if found is not None and found[0] > now and found[1] == state:
+            known = found[2]
+            if known.expires is None or known.expires > now_ms():
+                return known
         known = find()
         if len(self._known) >= _MOST:
             self._known.clear()
-        self._known[key] = (now + REMEMBERED, generation, known)
+        self._known[key] = (now + REMEMBERED, state, known)
         return known
 
     def _token(self, secret: str) -> Known:
@@ -86,7 +101,8 @@ class Authenticator:
                 raise Unauthenticated(f"The token {row.hint}… ({row.name}) was revoked.")
             if row.expires is not None and row.expires <= now:
                 raise Unauthenticated(f"The token {row.hint}… ({row.name}) has expired.")
-            known = Known(load(session, row.principal, tokens.parse_scopes(row.scopes)))
+            who = load(session, row.principal, tokens.parse_scopes(row.scopes))
+            known = Known(who, token=row.id, expires=row.expires)
         if row.last_used is None or row.last_used < now - _HOUR:
             with suppress(Unavailable), self._db.writing() as session:
                 tokens.used(session, row.id, now)
@@ -99,7 +115,7 @@ class Authenticator:
                 row = session.get(Principal, fitted[0])
                 if row is not None and row.password == fitted[1]:
                     return Known(load(session, row.id, EVERYTHING))
-        row = logins.check_password(self._db, name, password)
+        row = logins.check_password(self._db, name, password, self.refusals)
         if len(self._fitted) >= _MOST:
             self._fitted.clear()
         self._fitted[key] = (row.id, row.password)
@@ -112,7 +128,7 @@ class Authenticator:
             if row is None or row.expires <= now_ms():
                 raise Unauthenticated("You are signed out. Sign in again.")
             who = load(session, row.principal, EVERYTHING)
-            return Known(who, row.id, logins.csrf_of(secret))
+            return Known(who, row.id, logins.csrf_of(secret), expires=row.expires)
 
 
 def load(session: Session, principal: int, scopes: frozenset[Permission]) -> Caller:

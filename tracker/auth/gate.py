@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
-from flask import Flask, Request, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
 from podium.client.errors import PermissionDenied, TooManyRequests, Unauthenticated
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -14,6 +14,7 @@ from .authenticate import Authenticator, Known
 from .caller import ANONYMOUS, LOCAL, Caller, Visit, begin, end
 from .origin import check_host, check_origin, is_from_our_page
 from .permissions import ADMIN, PUBLIC, SELF, SHARE, Permission, permission_of
+from .refusals import Refusals
 from .roles import Role
 from .throttle import Buckets, Limit
 
@@ -22,17 +23,15 @@ _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 _FORMS = frozenset(("application/x-www-form-urlencoded", "multipart/form-data"))
 CSRF_FIELD = "csrf"
 MAX_FORM = 64 * 1024
+_MAX_SUBJECT = 300
 MAX_ADDRESS = 64  # a proxy that is trusted by mistake says whatever it was told
 
 
 def register(app: Flask) -> None:
     """Check the host, the origin, who asks and whether he may, in this order."""
     config = app.extensions["podium"].config
-    buckets = _Buckets(
-        Buckets(Limit(config.rate_limit, 10 * config.rate_limit)) if config.rate_limit else None,
-        Buckets(Limit(1, 100)),
-    )
-    app.extensions[EXTENSION] = Authenticator(app.extensions["podium"].db)
+    buckets = _buckets(config.rate_limit)
+    found = app.extensions[EXTENSION] = Authenticator(app.extensions["podium"].db)
     if config.proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=config.proxies, x_proto=config.proxies
@@ -56,14 +55,32 @@ def register(app: Flask) -> None:
         _begin(known, permission)
         _check_scope(known.caller, permission)
 
+    @app.after_request
+    def note(response: Response) -> Response:
+        if response.status_code == 403:
+            asked = f"{request.method} {request.path}"[:_MAX_SUBJECT]
+            found.refusals.note("permission.refuse", f"route:{asked}", "the answer was 403")
+        return response
+
     @app.teardown_request
     def leave(_error: BaseException | None) -> None:
         end()
 
 
 class _Buckets(NamedTuple):
-    accounts: Buckets | None
+    """Of tokens (without one, of accounts) and of addresses, None without a limit."""
+
+    tokens: Buckets | None
+    addresses: Buckets | None
     strangers: Buckets
+
+
+def _buckets(rate: float) -> _Buckets:
+    strangers = Buckets(Limit(1, 100))
+    if not rate:
+        return _Buckets(None, None, strangers)
+    # More than one program asks from one address, a whole office at times.
+    return _Buckets(Buckets(Limit(rate, 10 * rate)), Buckets(Limit(2 * rate, 20 * rate)), strangers)
 
 
 def _admit(buckets: _Buckets) -> Known:
@@ -78,9 +95,14 @@ def _admit(buckets: _Buckets) -> Known:
         if wait:
             raise _too_many("requests with a wrong token or none", wait) from None
         raise
-    wait = buckets.accounts.take(known.caller.name) if buckets.accounts is not None else 0.0
-    if wait:
-        raise _too_many(f"requests of {known.caller.name}", wait)
+    if buckets.tokens is not None and buckets.addresses is not None:
+        whose = known.caller.name
+        wait = buckets.tokens.take(whose if known.token is None else f"token {known.token}")
+        if wait:
+            raise _too_many(f"requests of {whose}", wait)
+        wait = buckets.addresses.take(request.remote_addr or "")
+        if wait:
+            raise _too_many("requests from your address", wait)
     return known
 
 
@@ -107,6 +129,10 @@ def identify() -> Known:
         "This server asks who you are. Set MLFLOW_TRACKING_TOKEN (or PODIUM_TRACKING_TOKEN) to a "
         "token; in a browser, sign in at /login."
     )
+
+
+def refusals() -> Refusals:
+    return cast(Authenticator, current_app.extensions[EXTENSION]).refusals
 
 
 def cookie_name(asked: Request) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from .. import audit
 from ..clock import now_ms
 from ..db import Database
-from .accounts import USER, add, changing, find, has_admin, set_password
+from .accounts import USER, add, find, has_admin, set_password
 from .credentials import digest, hash_password, new_secret
 from .roles import Role
 from .tables import Invitation, Principal
@@ -21,7 +21,7 @@ _ADMIN_LOCK = 0x706F6469756F
 
 def for_first_admin(db: Database) -> str | None:
     """A secret that makes its bearer the first admin; None when there is an admin already."""
-    with changing(db) as session:
+    with db.writing() as session:
         if has_admin(session):
             return None
         return _invite(session, None)
@@ -29,7 +29,7 @@ def for_first_admin(db: Database) -> str | None:
 
 def for_account(db: Database, name: str) -> str:
     """A secret by which its bearer chooses the account's password."""
-    with changing(db) as session:
+    with db.writing() as session:
         row = find(session, name)
         if row.kind != USER:
             raise NotFound(f"{row.name!r} is a {row.kind}: only users have passwords.")
@@ -52,7 +52,7 @@ def whose(db: Database, secret: str) -> str | None:
 def accept(db: Database, secret: str, *, name: str, password: str) -> int:
     """Use the link; returns the id of the account. ``name`` is that of a first admin."""
     hashed = hash_password(password)
-    with changing(db) as session:
+    with db.writing() as session:
         if db.dialect == "postgresql":  # two links must not make two first admins
             session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADMIN_LOCK})
         found = _find(session, secret)

@@ -11,9 +11,10 @@ from sqlalchemy import delete, select
 from .. import audit
 from ..clock import now_ms
 from ..db import Database
-from .accounts import USER, changing, find, own_id
-from .caller import visit
+from .accounts import USER, find, own_id
+from .caller import Caller, CallerKind, visit
 from .credentials import digest, new_secret, password_fits
+from .refusals import Refusals
 from .tables import MAX_ID, Login, Principal
 from .throttle import PASSWORDS
 
@@ -31,15 +32,21 @@ class LoginInfo:
     current: bool
 
 
-def check_password(db: Database, name: str, password: str) -> Principal:
+def check_password(
+    db: Database, name: str, password: str, refusals: Refusals | None = None
+) -> Principal:
     """The account; :class:`Unauthenticated` says the same whatever was wrong.
 
-    Whoever guesses is soon slowed down, and the account's owner elsewhere is not.
+    Whoever guesses is soon slowed down, and the account's owner elsewhere is not. A name that is
+    nobody's may be a password in the wrong field, so the audit log does not have it.
     """
     address = visit().address or ""
     PASSWORDS.take(f"{name.lower()[:128]} {address}", address)
     row = _user(db, name)
     if not password_fits(password, None if row is None else row.password) or row is None:
+        if refusals is not None:
+            known = "somebody unknown" if row is None else row.name
+            refusals.note("login.refuse", f"user:{known}", "a wrong name or password")
         raise Unauthenticated("The name or the password is wrong.")
     PASSWORDS.give_back(f"{name.lower()[:128]} {address}", address)
     return row
@@ -59,7 +66,7 @@ def begin(db: Database, principal: int, *, browser: str = "") -> str:
     """Sign in; returns the secret for the browser's cookie."""
     secret = new_secret()
     now = now_ms()
-    with changing(db) as session:
+    with db.writing() as session:
         row = session.get_one(Principal, principal)
         session.execute(delete(Login).where(Login.expires < now))
         session.add(
@@ -72,7 +79,8 @@ def begin(db: Database, principal: int, *, browser: str = "") -> str:
                 browser=browser[:256],
             )
         )
-        audit.record(session, "login.begin", f"user:{row.name}")
+        who = Caller(row.name, CallerKind(row.kind))
+        audit.record(session, "login.begin", f"user:{row.name}", actor=who)
     return secret
 
 
@@ -96,7 +104,7 @@ def end(db: Database, login_id: int | None = None) -> None:
     mine = delete(Login).where(Login.principal == own_id())
     if login_id is not None:
         mine = mine.where(Login.id == min(login_id, MAX_ID))
-    with changing(db) as session:
+    with db.writing() as session:
         name = session.get_one(Principal, own_id()).name
         ended = session.scalars(mine.returning(Login.id)).all()
         if login_id is not None and not ended:

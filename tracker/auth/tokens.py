@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from .. import audit
 from ..clock import now_ms
 from ..db import Database
-from .accounts import GROUP, changing, find
+from .accounts import GROUP, find
 from .caller import caller
 from .credentials import HINT_LENGTH, digest, new_token
 from .permissions import LOG, READ, REGISTER, SCOPES, Permission
@@ -63,7 +63,7 @@ def create(
     if not name.strip():
         raise BadRequest("'name' says what the token is for, as in 'training on the cluster'.")
     now = now_ms()
-    with changing(db) as session:
+    with db.writing() as session:
         account = find(session, owner)
         if account.kind == GROUP:
             raise BadRequest(f"{account.name!r} is a group: tokens belong to accounts.")
@@ -95,7 +95,7 @@ def of(db: Database, owner: str) -> list[TokenInfo]:
 
 def revoke(db: Database, owner: str, token_id: int) -> None:
     """It works no more. To revoke it again is no error."""
-    with changing(db) as session:
+    with db.writing() as session:
         account = find(session, owner)
         row = session.get(Token, min(token_id, MAX_ID), with_for_update=True)
         if row is None or row.principal != account.id:

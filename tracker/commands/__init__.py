@@ -1,1 +1,1 @@
-"""Subcommands of `podium` that work on the database of a server, running or not."""
+"""Subcommands of `podium` that work on the database and the store of a server, running or not."""

@@ -34,6 +34,11 @@ def _add_users(commands: Any, top: str) -> None:
     state = change.add_mutually_exclusive_group()
     state.add_argument("--off", dest="active", action="store_const", const=False, default=None)
     state.add_argument("--on", dest="active", action="store_const", const=True)
+    change.add_argument(
+        "--subject",
+        metavar="'ISSUER SUB'",
+        help="who signs in at the OpenID Connect provider as this comes into the account",
+    )
     invite = _action(actions, "invite", _invite, top, "a link to choose a password, for one use")
     invite.add_argument("name")
     members = _action(actions, "members", _set_members, top, "set who is in a group")
@@ -103,6 +108,8 @@ def _set_user(arguments: argparse.Namespace, db: Any) -> None:
 
     role = None if arguments.role is None else Role.parse(arguments.role, "--role")
     found = accounts.update(db, arguments.name, role=role, active=arguments.active)
+    if arguments.subject is not None:
+        accounts.link_subject(db, arguments.name, arguments.subject)
     print(f"{found.name} is {'on' if found.active else 'off'}, {found.role.label} on everything.")
 
 

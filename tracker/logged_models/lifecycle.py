@@ -13,10 +13,10 @@ from podium.client.rules import check_text, shown
 from ..clock import now_ms
 from ..db import Database
 from ..experiments import find_experiment, require_active
-from ..models import LoggedModel
 from ..names import random_name
 from .log import checked_params, checked_tags, insert_params, upsert_tags
 from .read import find_model, snapshots
+from .tables import LoggedModel
 
 MAX_NAME = 500
 MAX_TYPE = 500
@@ -78,7 +78,9 @@ def delete_model(db: Database, model_id: str) -> None:
     """Soft: nothing is lost, but only who asks for deleted models finds it. Twice is no error."""
     with db.writing() as session:
         model = find_model(session, model_id, deleted=True)
-        model.lifecycle_stage = LifecycleStage.DELETED
+        if model.lifecycle_stage != LifecycleStage.DELETED:
+            model.lifecycle_stage = LifecycleStage.DELETED
+            model.deleted = now_ms()
         model.last_update_time = now_ms()
 
 

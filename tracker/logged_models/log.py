@@ -13,8 +13,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ..db import Database, insert
-from ..models import LoggedModel, LoggedModelMetric, LoggedModelParam, LoggedModelTag, Run
+from ..models import Run
 from .read import find_model, find_models
+from .tables import LoggedModel, LoggedModelMetric, LoggedModelParam, LoggedModelTag
 
 MAX_KEY = 255
 MAX_PAIRS = 1000

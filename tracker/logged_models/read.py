@@ -14,9 +14,12 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from ..db import Database
-from ..experiments import check_max_results, parse_experiment_id
-from ..models import LoggedModel, LoggedModelMetric, LoggedModelParam, LoggedModelTag, Run
-from ..search import LOGGED_MODELS, Entity, Key, Order, search_page
+from ..experiments import MAX_PAGE, parse_experiment_id
+from ..models import Run
+from ..paging import check_size
+from ..search import Entity, Key, Order, search_page
+from .search import LOGGED_MODELS
+from .tables import LoggedModel, LoggedModelMetric, LoggedModelParam, LoggedModelTag
 
 MAX_DATASETS = 100
 
@@ -60,7 +63,7 @@ def search_models(
     With ``datasets``, models that were measured on one of them, and what ``filter`` says of metrics
     is said of points measured on one of them.
     """
-    check_max_results(max_results)
+    check_size(max_results, MAX_PAGE)
     if len(datasets) > MAX_DATASETS:
         raise BadRequest(f"'datasets' has {len(datasets)} entries, the limit is {MAX_DATASETS}.")
     experiments = sorted({parse_experiment_id(each, "experiment_ids") for each in experiment_ids})

@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 
 from ..clock import now_ms
 from ..db import insert
-from ..models import MetricBatch, MetricSummary, MetricWriter
 from .table import PointTable
+from .tables import MetricBatch, MetricSummary, MetricWriter
 
 _NO_WRITER = bytes(16)
 _UINT64_TO_INT64 = 2**63

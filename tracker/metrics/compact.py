@@ -21,9 +21,10 @@ from sqlalchemy.orm import Session
 
 from ..clock import now_ms
 from ..db import Database
-from ..models import MetricBatch, MetricBlock, MetricWriter, Run
+from ..models import Run
 from . import blocks
 from .columns import Columns
+from .tables import MetricBatch, MetricBlock, MetricWriter
 
 ENOUGH_BATCHES = 64
 ENOUGH_POINTS = 65_536

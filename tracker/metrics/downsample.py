@@ -1,5 +1,8 @@
 """As many points as a chart has pixels for, keeping everything an eye would see.
 
+:func:`downsample` keeps points, :func:`band` tells of each pixel column the mean, the least and the
+greatest value.
+
 The range of steps is cut into buckets of equal width, one a pixel column. Of each bucket the
 smallest and the greatest value stay, and one NaN where there is one, so that a spike is never
 averaged away and a gap is never drawn over. The first and the last point of the series stay too.
@@ -9,18 +12,56 @@ which a min/max band does not show.)
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from .columns import Columns, Integers
+from .columns import Columns, Floats, Integers
 
 Flags = npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One point a pixel column, with the mean as its value; ``low`` and ``high`` as many.
+
+    Both are None where there are so few points that each is told as it is. A mean is NaN where one
+    of its values is no finite number, so that a gap is seen. ``last`` is the value of the last
+    point, if there is one.
+    """
+
+    mean: Columns
+    low: Floats | None = None
+    high: Floats | None = None
+    last: float | None = None
+
+
+def band(points: Columns, width: int) -> Band:
+    """At most ``width`` columns, ordered by step, each at its middle point's step and time."""
+    points = _by_step(points)
+    last = float(points.values[-1]) if len(points) else None
+    if len(points) <= 2 * width:
+        return Band(points, last=last)
+    starts = _bucket_starts(points.steps, width)
+    sizes = np.diff(np.append(starts, len(points)))
+    values = points.values
+    finite = np.isfinite(values)
+    counts = np.add.reduceat(finite.astype(np.int64), starts)
+    # Divided first: a sum of great numbers may not fit in a float.
+    shares = np.where(finite, values, 0.0) / np.repeat(np.maximum(counts, 1), sizes)
+    mean = np.where(counts == sizes, np.add.reduceat(shares, starts), np.nan)
+    low, high = (
+        np.where(counts > 0, extreme.reduceat(np.where(finite, values, fill), starts), np.nan)
+        for fill, extreme in ((np.inf, np.minimum), (-np.inf, np.maximum))
+    )
+    middle = points.take(starts + (sizes - 1) // 2)
+    return Band(Columns(middle.steps, middle.timestamps, mean), low, high, last)
+
+
 def downsample(points: Columns, width: int) -> Columns:
     """At most ``3 * width + 2`` of the points, ordered by step and then as they arrived."""
-    if (points.steps[1:] < points.steps[:-1]).any():
-        points = points.take(np.argsort(points.steps, kind="stable"))
+    points = _by_step(points)
     if len(points) <= 2 * width:
         return points
     starts = _bucket_starts(points.steps, width)
@@ -37,6 +78,12 @@ def downsample(points: Columns, width: int) -> Columns:
     if gaps:
         keep[_first_of_each(missing, starts)] = True
     return points.take(np.flatnonzero(keep))
+
+
+def _by_step(points: Columns) -> Columns:
+    if (points.steps[1:] < points.steps[:-1]).any():
+        return points.take(np.argsort(points.steps, kind="stable"))
+    return points
 
 
 def _bucket_starts(steps: Integers, width: int) -> npt.NDArray[np.intp]:

@@ -10,9 +10,9 @@ from podium.client import wire
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..models import MetricBatch, MetricBlock
 from . import blocks
 from .columns import ALL, EMPTY, Columns, Window
+from .tables import MetricBatch, MetricBlock
 
 # More keys than this are not named in a query: all there are are read, and chosen from here.
 _NAMED_KEYS = 500

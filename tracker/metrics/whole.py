@@ -14,12 +14,12 @@ from podium.client import wire
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from ..models import MetricBatch, MetricBlock, MetricSummary, MetricWriter
 from . import blocks
 from .append import summarise
 from .columns import Columns
 from .compact import block_row, joined
 from .table import PointTable
+from .tables import MetricBatch, MetricBlock, MetricSummary, MetricWriter
 
 # Of points that are in no block yet: about 100 MB of them are held at once.
 MAX_HELD = 4_000_000

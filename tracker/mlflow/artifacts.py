@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from podium.client.errors import BadRequest
 
 from .. import run_files
-from ..artifacts.base import MAX_PRESIGNED_SECONDS
+from ..artifacts.base import MAX_PRESIGNED_SECONDS, Stored
 from ..artifacts.paths import ArtifactPath
 from ..auth.permissions import LOG, READ, allow
 from ..download import send
@@ -16,6 +16,7 @@ from ..logged_models import files as model_files
 from ..rest import body_bytes, query, takes
 from ..schema import Int64, Schema, Text
 from ..services import services
+from ..storage import digests, quotas
 from . import render
 from .render import Json
 
@@ -71,11 +72,15 @@ def presigned_upload_url(asked: Json) -> Json:
     """One PUT of exactly these bytes, straight to S3."""
     if asked["content_length"] < 0:
         raise BadRequest("'content_length' must be the file's size in bytes, zero or more.")
-    signed = run_files.direct(services().store).presign_put(
-        _file_of(asked),
-        length=asked["content_length"],
-        sha256=parse_sha256(asked["checksum_sha256"], "checksum_sha256"),
+    place = _file_of(asked)
+    quotas.admit(services().db, place, asked["content_length"])
+    what = Stored(
+        asked["content_length"], parse_sha256(asked["checksum_sha256"], "checksum_sha256")
     )
+    signed = run_files.direct(services().store).presign_put(
+        place, length=what.size, sha256=what.sha256
+    )
+    digests.note(services().db, services().store, place, what)
     return {"presigned_url": signed.url, "headers": signed.headers}
 
 
@@ -97,7 +102,7 @@ def presigned_download_url(asked: Json) -> Json:
 @takes(File)
 def get_artifact(asked: Json) -> Response:
     path = run_files.file_of(services().db, asked["run_id"], asked["path"])
-    return send(services().store, path)
+    return send(services(), path)
 
 
 @upload.post("")
@@ -109,7 +114,8 @@ def upload_artifact() -> Json:
     if not body:
         raise BadRequest("Request must specify data: send the file as the body.")
     path = run_files.file_of(services().db, asked["run_id"], asked["path"])
-    services().store.put(path, [body], length=len(body))
+    quotas.admit(services().db, path, len(body))
+    digests.put(services().db, services().store, path, [body], length=len(body))
     return {}
 
 

@@ -181,7 +181,7 @@ def list_artifacts(asked: Json, model_id: str) -> Json:
 @takes(File)
 def get_artifact(asked: Json, model_id: str) -> Response:
     path = asked["artifact_file_path"]
-    return send(services().store, files.file_of(services().db, model_id, path))
+    return send(services(), files.file_of(services().db, model_id, path))
 
 
 def _dataset(asked: Json) -> models.OnDataset:

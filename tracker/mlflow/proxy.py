@@ -11,13 +11,14 @@ from flask import Blueprint, Response, request
 from podium.client.errors import BadRequest
 
 from .. import run_files
-from ..artifacts.base import CHUNK, MAX_PARTS, Part
+from ..artifacts.base import CHUNK, MAX_PARTS, Part, Stored
 from ..artifacts.paths import ROOT, ArtifactPath
 from ..auth.permissions import LOG, READ, allow
 from ..download import send
 from ..rest import takes
 from ..schema import Int64, Items, Object, Schema, Text
 from ..services import services
+from ..storage import digests, holds, quotas
 from . import render
 from .artifacts import parse_sha256
 from .render import Json
@@ -49,15 +50,23 @@ class UploadedPart(Schema):
 
 
 class CompleteUpload(EndUpload):
+    """The length and digest of the whole are ours: the stock client tells neither."""
+
     parts = Items(Object(UploadedPart), required=True)
+    content_length = Int64(load_default=None)
+    checksum_sha256 = Text(load_default=None)
 
 
 @routes.put("/artifacts/<path:path>")
 @allow(LOG)
 def put(path: str) -> Json:
     checksum = request.headers.get(CHECKSUM)
-    services().store.put(
-        _place(_parse(path)),
+    place = _place(_parse(path))
+    quotas.admit(services().db, place, request.content_length)
+    digests.put(
+        services().db,
+        services().store,
+        place,
         _received(),
         length=request.content_length,
         sha256=None if checksum is None else parse_sha256(checksum, CHECKSUM),
@@ -68,13 +77,16 @@ def put(path: str) -> Json:
 @routes.get("/artifacts/<path:path>")
 @allow(READ)
 def get(path: str) -> Response:
-    return send(services().store, _place(_parse(path)))
+    return send(services(), _place(_parse(path)))
 
 
 @routes.delete("/artifacts/<path:path>")
 @allow(LOG)
 def delete(path: str) -> Json:
-    services().store.delete(_place(_parse(path)))
+    place = _place(_parse(path))
+    holds.refuse_deletion(services().db, place)
+    services().store.delete(place)
+    digests.forget(services().db, place)
     return {}
 
 
@@ -103,8 +115,10 @@ def create_upload(asked: Json, folder: str) -> Json:
             parse_sha256(text, f"part_checksums_sha256[{index}]")
             for index, text in enumerate(checksums)
         ]
+    place = _in_folder(folder, asked["path"])
+    quotas.admit(services().db, place, None)
     upload = run_files.direct(services().store).create_multipart(
-        _in_folder(folder, asked["path"]), parts=asked["num_parts"], checksums=checksums
+        place, parts=asked["num_parts"], checksums=checksums
     )
     return {
         "upload_id": upload.upload_id,
@@ -119,8 +133,10 @@ def create_upload(asked: Json, folder: str) -> Json:
 @allow(LOG)
 @takes(CompleteUpload)
 def complete_upload(asked: Json, folder: str) -> Json:
+    place = _in_folder(folder, asked["path"])
+    digests.note(services().db, services().store, place, _whole(**asked))
     run_files.direct(services().store).complete_multipart(
-        _in_folder(folder, asked["path"]),
+        place,
         asked["upload_id"],
         [_part(index, **part) for index, part in enumerate(asked["parts"])],
     )
@@ -142,6 +158,14 @@ def abort_upload(asked: Json, folder: str) -> Json:
 def presigned(path: str) -> Json:
     signed = run_files.direct(services().store).presign_get(_place(_parse(path)))
     return {"url": signed.url, "headers": signed.headers, "file_size": signed.size}
+
+
+def _whole(
+    *, content_length: int | None, checksum_sha256: str | None, **_of_parts: object
+) -> Stored | None:
+    if content_length is None or checksum_sha256 is None:
+        return None
+    return Stored(content_length, parse_sha256(checksum_sha256, "checksum_sha256"))
 
 
 def _part(index: int, *, part_number: int, etag: str, checksum_sha256: str | None) -> Part:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, request
 from podium.client.entities import (
     Dataset,
     DatasetInput,
@@ -13,10 +13,10 @@ from podium.client.entities import (
 
 from .. import runs
 from ..auth.permissions import LOG, READ, allow
+from ..instruments import BYTES, POINTS
 from ..rest import takes
 from ..schema import Choice, Int64, Items, Object, Schema, Text
 from ..services import services
-from ..telemetry import POINTS
 from . import render
 from .experiments import Pair
 from .measured import Measured, Point, Points
@@ -154,7 +154,7 @@ def log_metric(asked: Json) -> Json:
     run_id = asked.pop("run_id")
     measured = Measured.of([asked])
     runs.log_batch(services().db, run_id, metrics=measured.points, model_metrics=measured.of_models)
-    POINTS.labels("mlflow").inc()
+    _count(1)
     return {}
 
 
@@ -194,8 +194,14 @@ def log_batch(asked: Json) -> Json:
         params=render.tuples(asked["params"]),
         tags=render.tuples(asked["tags"]),
     )
-    POINTS.labels("mlflow").inc(len(asked["metrics"].points))
+    _count(len(asked["metrics"].points))
     return {}
+
+
+def _count(points: int) -> None:
+    if points:
+        POINTS.labels("mlflow").inc(points)
+        BYTES.labels("mlflow").inc(request.content_length or 0)
 
 
 @routes.post("/log-inputs")

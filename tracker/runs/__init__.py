@@ -5,16 +5,19 @@ can be read and restored but not written. The run's name is also its tag ``mlflo
 either sets both.
 """
 
-from .heartbeat import beat, end_the_dead
+from .bulk import delete_runs, restore_runs, tag_runs
+from .heartbeat import Watch, beat, end_the_dead
 from .lifecycle import create_run, delete_run, restore_run, update_run
 from .lineage import log_inputs, log_outputs, record_model
 from .log import delete_tag, log_batch, log_points
 from .read import get_run, search_runs
 
 __all__ = [
+    "Watch",
     "beat",
     "create_run",
     "delete_run",
+    "delete_runs",
     "delete_tag",
     "end_the_dead",
     "get_run",
@@ -24,6 +27,8 @@ __all__ = [
     "log_points",
     "record_model",
     "restore_run",
+    "restore_runs",
     "search_runs",
+    "tag_runs",
     "update_run",
 ]

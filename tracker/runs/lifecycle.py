@@ -17,6 +17,7 @@ from podium.client.rules import (
 from sqlalchemy.orm import Session
 
 from .. import audit
+from ..auth.caller import caller
 from ..clock import now_ms
 from ..db import Database, insert
 from ..experiments import find_experiment, get_or_create, require_active
@@ -37,12 +38,14 @@ def create_run(
     run_name: str | None = None,
     user_id: str = "",
     start_time: int | None = None,
+    status: RunStatus = RunStatus.RUNNING,
     tags: Mapping[str, str] | None = None,
 ) -> RunSnapshot:
     """Start a run in an experiment, which is named by its id or by its name.
 
     A client may choose ``run_id`` itself; asking again for the same one answers the run that is
     there, so that a lost response costs nothing. :class:`Conflict` when it is another experiment's.
+    Without a ``user_id`` it is the account that asks, if somebody is asked who he is.
     """
     tags = dict(tags or {})
     name = _choose_name(run_name, tags)
@@ -52,8 +55,8 @@ def create_run(
     values = {
         "run_id": run_id,
         "name": name,
-        "user_id": check_text(user_id, "user_id", limit=MAX_TAG_VALUE),
-        "status": RunStatus.RUNNING,
+        "user_id": check_text(user_id or _asker(), "user_id", limit=MAX_TAG_VALUE),
+        "status": status,
         "start_time": check_timestamp(start_time, "start_time"),
         "lifecycle_stage": LifecycleStage.ACTIVE,
     }
@@ -100,20 +103,22 @@ def update_run(
 
 def delete_run(db: Database, run_id: str) -> None:
     """Soft: the run can be restored. Deleting a deleted run is no error."""
-    _move(db, run_id, LifecycleStage.DELETED, "run.delete")
+    with db.writing() as session:
+        move(session, find_run(session, run_id), LifecycleStage.DELETED)
 
 
 def restore_run(db: Database, run_id: str) -> None:
-    _move(db, run_id, LifecycleStage.ACTIVE, "run.restore")
-
-
-def _move(db: Database, run_id: str, stage: LifecycleStage, action: str) -> None:
     with db.writing() as session:
-        run = find_run(session, run_id)
-        if run.lifecycle_stage != stage:
-            run.lifecycle_stage = stage
-            named = {"name": run.name, "experiment": run.experiment_id}
-            audit.record(session, action, f"run:{run.run_id}", after=named)
+        move(session, find_run(session, run_id), LifecycleStage.ACTIVE)
+
+
+def move(session: Session, run: Run, stage: LifecycleStage) -> None:
+    if run.lifecycle_stage != stage:
+        run.lifecycle_stage = stage
+        run.deleted = now_ms() if stage == LifecycleStage.DELETED else None
+        action = "run.delete" if stage == LifecycleStage.DELETED else "run.restore"
+        named = {"name": run.name, "experiment": run.experiment_id}
+        audit.record(session, action, f"run:{run.run_id}", after=named)
 
 
 def _experiment_for(
@@ -145,3 +150,9 @@ def _choose_name(run_name: str | None, tags: Mapping[str, str]) -> str:
             f"values (run_name='{run_name}', mlflow.runName='{tagged}'). Give one of them."
         )
     return check_text(run_name or tagged or random_name(), "run_name", limit=MAX_RUN_NAME)
+
+
+def _asker() -> str:
+    """The name of the account that asks; none where nobody is asked who he is."""
+    who = caller()
+    return "" if who.id is None else who.name

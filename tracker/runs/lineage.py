@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from .. import datasets
 from ..db import Database, insert
 from ..logged_models import find_models
-from ..models import Run, RunModel, Tag
+from ..logged_models.tables import RunModel
+from ..models import Run, Tag
 from .read import find_active
 
 MAX_MODELS = 1000

@@ -20,9 +20,13 @@ from sqlalchemy.orm import Session
 
 from ..datasets import inputs_of
 from ..db import Database
-from ..experiments import check_max_results, parse_experiment_id, stage_filter
-from ..models import LoggedModel, MetricSummary, Param, Run, RunModel, Tag
-from ..search import RUNS, search_page
+from ..experiments import MAX_PAGE, parse_experiment_id, stage_filter
+from ..logged_models.tables import LoggedModel, RunModel
+from ..metrics.tables import MetricSummary
+from ..models import Param, Run, Tag
+from ..paging import check_size
+from ..search import search_page
+from .search import RUNS
 
 
 def get_run(db: Database, run_id: str) -> RunSnapshot:
@@ -42,7 +46,7 @@ def search_runs(
     page_token: str | None = None,
 ) -> Page[RunSnapshot]:
     """One page of the runs of these experiments; unknown experiment ids are ignored."""
-    check_max_results(max_results)
+    check_size(max_results, MAX_PAGE)
     experiments = sorted({parse_experiment_id(each, "experiment_ids") for each in experiment_ids})
     with db.reading() as session:
         rows, token = search_page(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from .compile import compile_filter
-from .entity import EXPERIMENTS, LOGGED_MODELS, RUNS, Attribute, Entity, KeyTable, Kind, Member
+from .entity import Attribute, Entity, KeyTable, Kind, Member
 from .order import Ordering, compile_order
 from .pages import search_page
 from .parse import parse_filter, parse_order
+from .quote import containing, quoted
 from .syntax import And, Clause, Comparison, InvalidSearch, Key, Not, Operator, Or, Order, Value
 
 __all__ = [
-    "EXPERIMENTS",
-    "LOGGED_MODELS",
-    "RUNS",
     "And",
     "Attribute",
     "Clause",
@@ -31,7 +29,9 @@ __all__ = [
     "Value",
     "compile_filter",
     "compile_order",
+    "containing",
     "parse_filter",
     "parse_order",
+    "quoted",
     "search_page",
 ]

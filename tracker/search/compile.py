@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Double, and_, exists, literal, not_, or_, true
@@ -73,22 +74,20 @@ def compile_clause(clause: Clause | None, entity: Entity) -> ColumnElement[bool]
             return _comparison(clause, entity)
 
 
-def conditions_on(clause: Clause | None, entity: Entity, field: Field) -> list[ColumnElement[bool]]:
-    """What the filter asks of a metric in any case, of the column that ``field`` holds it in.
+def numbers_asked(
+    clause: Clause | None, entity: Entity
+) -> Iterator[tuple[Field, Callable[[Field], ColumnElement[bool]]]]:
+    """What the filter asks in any case of metrics that have one row for each key.
 
-    Comparisons that NaN can meet are left out. ``field`` has one row for each key.
+    Each with the condition on a field like it, as on that of a join. Comparisons that NaN can meet
+    are left out.
     """
-    parts = clause.clauses if isinstance(clause, And) else (clause,)
-    found = []
-    for part in parts:
+    for part in clause.clauses if isinstance(clause, And) else (clause,):
         if isinstance(part, Comparison) and part.operator in _FOR_NUMBERS:
-            asked = entity.find(part.key)
-            if asked.table is field.table and (asked.name, asked.column.key) == (
-                field.name,
-                field.column.key,
-            ):
-                found.append(_predicate(field, part))
-    return found
+            field = entity.find(part.key)
+            table = field.table
+            if field.kind is Kind.METRIC and table is not None and not table.latest:
+                yield field, partial(_predicate, clause=part)
 
 
 def _comparison(clause: Comparison, entity: Entity) -> ColumnElement[bool]:

@@ -1,6 +1,7 @@
-"""What can be searched: for each kind of thing its attributes and its tables of keys and values.
+"""What a search can ask of a kind of thing: its attributes, its tables of keys and values.
 
-To make another kind searchable, describe it here as :data:`RUNS` does; nothing else changes.
+Each kind is described beside its tables, as runs are in ``tracker.runs.search``. To make another
+searchable, describe it; nothing here changes.
 """
 
 from __future__ import annotations
@@ -10,25 +11,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from podium.client.entities import DATASET_CONTEXT_TAG
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import QueryableAttribute
 
-from ..models import (
-    Dataset,
-    DatasetInput,
-    DatasetInputTag,
-    Experiment,
-    ExperimentTag,
-    LoggedModel,
-    LoggedModelMetric,
-    LoggedModelParam,
-    LoggedModelTag,
-    MetricSummary,
-    Param,
-    Run,
-    Tag,
-)
 from .syntax import InvalidSearch, Key
 
 Column = QueryableAttribute[Any]
@@ -191,116 +176,3 @@ _SCOPES = {
     "run": "attribute",
     "datasets": "dataset",
 }
-_READ_BY = DatasetInput.dataset == Dataset.id
-
-RUNS = Entity(
-    name="runs",
-    id=Run.id,
-    attributes={
-        "run_id": Attribute(Run.run_id),
-        "run_name": Attribute(Run.name),
-        "experiment_id": Attribute(Run.experiment_id, Kind.IDENTIFIER),
-        "user_id": Attribute(Run.user_id),
-        "status": Attribute(Run.status),
-        "artifact_uri": Attribute(Run.artifact_uri),
-        "start_time": Attribute(Run.start_time, Kind.INTEGER),
-        "end_time": Attribute(Run.end_time, Kind.INTEGER, nullable=True),
-    },
-    aliases={
-        "created": "start_time",
-        "Created": "start_time",
-        "run name": "run_name",
-        "Run name": "run_name",
-        "Run Name": "run_name",
-    },
-    key_tables={
-        "metric": KeyTable(
-            MetricSummary.run,
-            MetricSummary.key,
-            {
-                None: MetricSummary.last_value,
-                "last": MetricSummary.last_value,
-                "first": MetricSummary.first_value,
-                "min": MetricSummary.min_value,
-                "max": MetricSummary.max_value,
-            },
-            Kind.METRIC,
-        ),
-        "param": KeyTable(Param.run, Param.key, {None: Param.value}),
-        "tag": KeyTable(Tag.run, Tag.key, {None: Tag.value}),
-    },
-    members={
-        "dataset": {
-            "name": Member(DatasetInput.run, Dataset.name, (_READ_BY,)),
-            "digest": Member(DatasetInput.run, Dataset.digest, (_READ_BY,)),
-            "context": Member(
-                DatasetInput.run,
-                DatasetInputTag.value,
-                (
-                    DatasetInputTag.input == DatasetInput.id,
-                    DatasetInputTag.key == DATASET_CONTEXT_TAG,
-                ),
-            ),
-        },
-    },
-    default_order=("start_time DESC", "run_id ASC"),
-    ties=("start_time DESC", "run_id ASC"),
-)
-
-EXPERIMENTS = Entity(
-    name="experiments",
-    id=Experiment.id,
-    attributes={
-        "experiment_id": Attribute(Experiment.id, Kind.IDENTIFIER),
-        "name": Attribute(Experiment.name),
-        "creation_time": Attribute(Experiment.creation_time, Kind.INTEGER),
-        "last_update_time": Attribute(Experiment.last_update_time, Kind.INTEGER),
-    },
-    key_tables={
-        "tag": KeyTable(
-            ExperimentTag.experiment_id, ExperimentTag.key, {None: ExperimentTag.value}
-        ),
-    },
-    default_order=("creation_time DESC", "experiment_id ASC"),
-    ties=("experiment_id DESC",),
-)
-
-LOGGED_MODELS = Entity(
-    name="logged models",
-    id=LoggedModel.id,
-    attributes={
-        "model_id": Attribute(LoggedModel.model_id),
-        "name": Attribute(LoggedModel.name),
-        "experiment_id": Attribute(LoggedModel.experiment_id, Kind.IDENTIFIER),
-        "status": Attribute(LoggedModel.status),
-        "model_type": Attribute(LoggedModel.model_type, nullable=True),
-        "source_run_id": Attribute(LoggedModel.source_run_id, nullable=True),
-        "creation_timestamp": Attribute(LoggedModel.creation_time, Kind.INTEGER),
-        "last_updated_timestamp": Attribute(LoggedModel.last_update_time, Kind.INTEGER),
-    },
-    aliases={
-        "creation_time": "creation_timestamp",
-        "creation_timestamp_ms": "creation_timestamp",
-        "last_updated_time": "last_updated_timestamp",
-        "last_updated_timestamp_ms": "last_updated_timestamp",
-    },
-    key_tables={
-        "metric": KeyTable(
-            LoggedModelMetric.model,
-            LoggedModelMetric.key,
-            {None: LoggedModelMetric.value},
-            Kind.METRIC,
-            latest=(
-                LoggedModelMetric.timestamp.desc(),
-                LoggedModelMetric.step.desc(),
-                LoggedModelMetric.id.desc(),
-            ),
-        ),
-        "param": KeyTable(
-            LoggedModelParam.model, LoggedModelParam.key, {None: LoggedModelParam.value}
-        ),
-        "tag": KeyTable(LoggedModelTag.model, LoggedModelTag.key, {None: LoggedModelTag.value}),
-    },
-    default_order=("creation_timestamp DESC", "model_id ASC"),
-    ties=("creation_timestamp DESC", "model_id ASC"),
-)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 from podium.client.errors import BadRequest
-from sqlalchemy import ColumnElement, Text, and_, func, select
+from sqlalchemy import ColumnElement, Text, and_, func, inspect, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -36,18 +35,60 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordering:
-    """What a SELECT needs to come out in order; ``terms`` is the same order as text.
+class Sorted:
+    """One term of an order: ``value`` is NULL of rows without one, which come last.
 
-    Where the first term is a metric, ``lead`` is it, and ``numbers_first`` the order of the rows
-    that have a number there, which come before all others: an index holds them in it.
+    ``owner`` is of the row that holds the value, where that is another row: NULL where there is
+    none, which comes after a NULL in the row. ``compared`` is the value as it sorts.
+    """
+
+    field: Field
+    value: ColumnElement[Any]
+    descending: bool
+    owner: ColumnElement[Any] | None = None
+
+    @property
+    def nullable(self) -> bool:
+        """Whether a row that is there may hold NULL."""
+        return self.field.nullable or (self.owner is not None and self.field.kind is Kind.METRIC)
+
+    @property
+    def compared(self) -> ColumnElement[Any]:
+        return _CodePoints(self.value) if self.field.kind is Kind.TEXT else self.value
+
+    @property
+    def direction(self) -> ColumnElement[Any]:
+        return self.compared.desc() if self.descending else self.compared.asc()
+
+    @property
+    def order_by(self) -> list[ColumnElement[Any]]:
+        last = [] if self.owner is None else [self.owner.is_(None)]
+        if self.nullable:
+            last.append(self.value.is_(None))
+        return [*last, self.direction]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """What a SELECT needs to come out in order; ``words`` is the same order as text.
+
+    Where the first term is a metric that an index holds in order, ``lead`` is it, and
+    ``numbers_first`` the order of the rows that have a number there, which come before all others.
     """
 
     joins: tuple[Join, ...]
-    order_by: tuple[ColumnElement[Any], ...]
-    terms: tuple[str, ...]
+    terms: tuple[Sorted, ...]
+    words: tuple[str, ...]
     lead: Field | None = None
-    numbers_first: tuple[ColumnElement[Any], ...] = ()
+
+    @property
+    def order_by(self) -> list[ColumnElement[Any]]:
+        return [each for term in self.terms for each in term.order_by]
+
+    @property
+    def numbers_first(self) -> list[ColumnElement[Any]]:
+        others = [each for term in self.terms[1:] for each in term.order_by]
+        return [self.terms[0].direction, *others]
 
 
 def compile_order(order_by: Sequence[str | Order], entity: Entity) -> Ordering:
@@ -73,45 +114,37 @@ def compile_order(order_by: Sequence[str | Order], entity: Entity) -> Ordering:
         field = entity.find(term.key)
         chosen.setdefault(_identity(field), (term, field))
     joins: list[Join] = []
-    expressions = [_expressions(*each, entity, joins) for each in chosen.values()]
-    first = next(field for _, field in chosen.values())
-    lead, numbers_first = None, expressions
-    if first.kind is Kind.METRIC and first.table is not None and not first.table.latest:
+    terms = tuple(_sorted(*each, entity, joins) for each in chosen.values())
+    first, lead = terms[0].field, None
+    if in_an_index(first):
         lead = replace(first, column=getattr(joins[0].table, first.column.key))
-        numbers_first = [expressions[0][-1:], *expressions[1:]]
-    return Ordering(
-        tuple(joins),
-        tuple(chain.from_iterable(expressions)),
-        tuple(str(term) for term, _ in chosen.values()),
-        lead,
-        tuple(chain.from_iterable(numbers_first)),
-    )
+    return Ordering(tuple(joins), terms, tuple(str(term) for term, _ in chosen.values()), lead)
+
+
+def in_an_index(field: Field) -> bool:
+    """Whether an index has the numbers of this metric in order: one row each, and not of all."""
+    if field.table is None or field.table.latest or field.kind is not Kind.METRIC:
+        return False
+    wanted = [field.table.key.key, field.column.key]
+    indexes = inspect(field.table.key.class_).local_table.indexes
+    return any([column.name for column in index.columns][:2] == wanted for index in indexes)
 
 
 def _identity(field: Field) -> tuple[str, str, str]:
     return field.scope, field.name, field.column.key
 
 
-def _expressions(
-    term: Order, field: Field, entity: Entity, joins: list[Join]
-) -> list[ColumnElement[Any]]:
+def _sorted(term: Order, field: Field, entity: Entity, joins: list[Join]) -> Sorted:
     if field.table is not None:
         join, owner, value = (_latest if field.table.latest else _only)(field, field.table, entity)
         joins.append(join)
-        last = (
-            [owner.is_(None), value.is_(None)] if field.kind is Kind.METRIC else [owner.is_(None)]
-        )
-    elif field.owner is not None:
+        return Sorted(field, value, term.descending, owner)
+    if field.owner is not None:
         raise InvalidSearch(
             f"There may be several of {field.scope}.{field.name}, so nothing is sorted by it",
             offset=term.key.offset,
         )
-    else:
-        value = field.column.expression
-        last = [value.is_(None)] if field.nullable else []
-    if field.kind is Kind.TEXT:
-        value = _CodePoints(value)
-    return [*last, value.desc() if term.descending else value.asc()]
+    return Sorted(field, field.column.expression, term.descending)
 
 
 _Joined = tuple[Join, ColumnElement[Any], ColumnElement[Any]]

@@ -26,6 +26,7 @@ _RULES: tuple[Rule, ...] = (
     pods.configuration,
     pods.image,
     pods.storage_initializer,
+    pods.changed_files,
     pods.memory,
     nodes.node,
     pods.crash,

@@ -19,15 +19,20 @@ class Diagnosis:
     said: str = ""
 
 
+_TOLD_TO_END = (137, 143)  # SIGKILL and SIGTERM, which a pod gets that is deleted
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of a pod with its status; ``first`` says that it is an init container."""
+    """A container of a pod with its status; ``first`` says that it is an init container, ``going``
+    that the pod is being taken away."""
 
     pod: str
     name: str
     first: bool
     seen: Mapping[str, Any]
     memory: str
+    going: bool = False
 
     @property
     def waiting(self) -> Mapping[str, Any]:
@@ -37,8 +42,9 @@ class Container:
     def ended(self) -> Mapping[str, Any]:
         """How it ended, or how it did before it was started again."""
         for name in ("state", "lastState"):
-            found = (self.seen.get(name) or {}).get("terminated")
-            if found:
+            found = (self.seen.get(name) or {}).get("terminated") or {}
+            told = self.going and name == "state" and found.get("exitCode") in _TOLD_TO_END
+            if found and (not told or found.get("reason") == "OOMKilled"):
                 return dict(found)
         return {}
 
@@ -53,7 +59,8 @@ def containers(objects: Objects) -> Iterator[Container]:
         for field, first in (("initContainerStatuses", True), ("containerStatuses", False)):
             for seen in status_of(pod).get(field) or ():
                 name = seen.get("name") or ""
-                yield Container(name_of(pod), name, first, seen, limits.get(name) or "")
+                going = "deletionTimestamp" in (pod.get("metadata") or {})
+                yield Container(name_of(pod), name, first, seen, limits.get(name) or "", going)
 
 
 def complaints(objects: Objects, *reasons: str) -> Iterator[str]:

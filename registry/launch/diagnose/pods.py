@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from podium.client.model_files import CHANGED
+
 from ..state import Objects, condition, of_kind, status_of
 from .found import Diagnosis, complaints, containers
 
@@ -158,6 +160,22 @@ def memory(objects: Objects) -> Diagnosis | None:
                 f"{each.name} used more memory than its limit{limit} and was killed.",
                 "Raise resources.memory, or use less: smaller batches, fewer loader processes.",
                 each.ended.get("message") or "",
+            )
+    return None
+
+
+def changed_files(objects: Objects) -> Diagnosis | None:
+    """`podium serve-model` refuses files that are not what was registered."""
+    for each in containers(objects):
+        message = each.ended.get("message") or ""
+        line = next((line for line in message.splitlines() if CHANGED in line), None)
+        if line:
+            return Diagnosis(
+                "FilesChanged",
+                "A file of the version is not what was registered, so it is not served.",
+                "Register the files as they are now as another version, or put back what was "
+                "there; then find out who changed them.",
+                line,
             )
     return None
 

@@ -49,6 +49,15 @@ def _admission(found: re.Match[str], message: str) -> Diagnosis:
     )
 
 
+def _policy(found: re.Match[str], message: str) -> Diagnosis:
+    return Diagnosis(
+        "AdmissionRefused",
+        f"The cluster's admission policy {found['policy']} refused the object: {found['why']}.",
+        "Change what it names; an administrator of the cluster can say what the policy wants.",
+        message,
+    )
+
+
 def _pod_security(found: re.Match[str], message: str) -> Diagnosis:
     return Diagnosis(
         "AdmissionRefused",
@@ -58,10 +67,24 @@ def _pod_security(found: re.Match[str], message: str) -> Diagnosis:
     )
 
 
+def _lacks_a_right(found: re.Match[str], message: str) -> Diagnosis:
+    """As RBAC says it: which verb on what, and where."""
+    group = f" of {found['group']}" if found["group"] else ""
+    account = found["user"].removeprefix("system:serviceaccount:").replace(":", "/")
+    return Diagnosis(
+        "Forbidden",
+        f"Podium may not {found['verb']} {found['resource']}{group} in the namespace "
+        f"{found['namespace']}.",
+        f"Give {account} this right: podium launch rbac --namespace {found['namespace']} prints "
+        "the Role that launching needs.",
+        message,
+    )
+
+
 def _not_allowed(_found: re.Match[str], message: str) -> Diagnosis:
     return Diagnosis(
         "Forbidden",
-        "Podium may not create this kind of object in this namespace.",
+        "Podium may not do this in this namespace.",
         "Give Podium's service account the right, by a Role and a RoleBinding there.",
         message,
     )
@@ -70,10 +93,26 @@ def _not_allowed(_found: re.Match[str], message: str) -> Diagnosis:
 def _invalid(_found: re.Match[str], message: str) -> Diagnosis:
     return Diagnosis(
         "Invalid",
-        "The API server refused a field of the object.",
-        "Correct the field its message names; if it is Podium's, please report it.",
+        f"The API server refused {_fields(message)} of the object.",
+        "Correct that field in the spec's overlay or in the template, as the message says; if it "
+        "is Podium's, please report it.",
         message,
     )
+
+
+def _fields(message: str) -> str:
+    """Those that a refusal names, in words."""
+    found = list(dict.fromkeys("".join(each) for each in _FIELD.findall(message)))
+    return " and ".join(found[:3]) or "a field"
+
+
+# As strict decoding, an apply, and the validation of values name one.
+_FIELD = re.compile(
+    r'unknown field "([^"]+)"'
+    r"|(?:^|[ \n])\.([a-zA-Z][^ :]*): (?:field not declared|expected )"
+    r"|([a-zA-Z][\w.-]*(?:\[[^\]]*\][\w.-]*)*): "
+    r"(?:Invalid value|Unsupported value|Required value|Forbidden|Duplicate value|Too \w+)"
+)
 
 
 def _no_namespace(found: re.Match[str], message: str) -> Diagnosis:
@@ -86,20 +125,47 @@ def _no_namespace(found: re.Match[str], message: str) -> Diagnosis:
 
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], Diagnosis]], ...] = (
-    (re.compile(r"no matches for kind|could not find the requested resource"), _no_kind),
+    # The last is what an API server says to a path of a group that it does not have.
+    (
+        re.compile(r"no matches for kind|not find the requested resource|^404 page not found"),
+        _no_kind,
+    ),
     (re.compile(r"exceeded quota: (?P<quota>[^,\s]+)"), _over_quota),
     (re.compile(r'violates PodSecurity "(?P<profile>[a-z]+)'), _pod_security),
     (re.compile(r'admission webhook "(?P<webhook>[^"]+)" denied'), _admission),
+    (
+        re.compile(
+            r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' .*denied request: (?P<why>.+?)\.?$"
+        ),
+        _policy,
+    ),
     (re.compile(r'namespaces "(?P<name>[^"]+)" not found'), _no_namespace),
+    (
+        re.compile(
+            r'is forbidden: User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource '
+            r'"(?P<resource>[^"]+)" in API group "(?P<group>[^"]*)" '
+            r'in the namespace "(?P<namespace>[^"]+)"'
+        ),
+        _lacks_a_right,
+    ),
     (re.compile(r"^Forbidden$|is forbidden: User"), _not_allowed),
-    (re.compile(r"^Invalid$|^BadRequest$|unknown field"), _invalid),
+    (re.compile(r"^Invalid$|^BadRequest$|unknown field|create typed patch object"), _invalid),
+)
+
+
+# As they are called by Kubernetes' own controllers, training-operator, JobSet and Trainer.
+_NOT_CREATED = (
+    "FailedCreate",
+    "FailedCreatePod",
+    "JobCreationFailed",
+    "TrainJobResourcesCreationFailed",
 )
 
 
 def refused_pods(objects: Objects) -> Diagnosis | None:
-    """By the API server, when a controller was to create pods."""
-    for message in complaints(objects, "FailedCreate"):
-        for pattern, make in _REFUSALS[1:4]:
+    """By the API server, when a controller was to create pods, or what makes pods."""
+    for message in complaints(objects, *_NOT_CREATED):
+        for pattern, make in _REFUSALS[1:5]:
             found = pattern.search(message)
             if found:
                 return make(found, message)
@@ -109,6 +175,13 @@ def refused_pods(objects: Objects) -> Diagnosis | None:
                 "MissingServiceAccount",
                 f"There is no service account {account['name']} in the namespace.",
                 "Create it, or name another in service_account.",
+                message,
+            )
+        if "is invalid: " in message:
+            return Diagnosis(
+                "Invalid",
+                f"The API server refused {_fields(message)} of what was to be made of the object.",
+                "Correct what it comes from: the spec, or the runtime or template it names.",
                 message,
             )
     return None

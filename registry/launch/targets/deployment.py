@@ -1,4 +1,8 @@
-"""A Deployment with its Service and, where it scales, a HorizontalPodAutoscaler."""
+"""A Deployment with its Service and, where it scales, a HorizontalPodAutoscaler.
+
+Where no command says how a registered version is served, the container runs `podium serve-model`,
+which refuses to start on files that are not what was registered.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ TAKES = (pod.FIELDS - {"run_id"}) | {"queue", "scaling", "serving", "monitoring"
 NEEDS = frozenset({"image"})
 OPTIONS = Schema
 EXAMPLE = {
-    "command": ["mlserver", "start", "/scratch/model"],
+    "command": [],
     "args": [],
     "env": {"MLSERVER_PARALLEL_WORKERS": "1"},
 }
@@ -32,6 +36,18 @@ def faults(spec: LaunchSpec) -> Iterator[str]:
         yield (
             "scaling.min: must be 1 or more on the target deployment; "
             "kserve with options.mode: Knative goes to zero"
+        )
+    if not _serves_itself(spec):
+        return
+    if not spec.tracking:
+        yield (
+            "tracking: is missing; the server knows the checksums of the version's files. "
+            "Name it, or say in command how the image serves"
+        )
+    if spec.monitoring and spec.monitoring.port == spec.serving.port:
+        yield (
+            "monitoring.port: must differ from serving.port; MLServer has its metrics at a port "
+            "of their own, as 8082"
         )
 
 
@@ -91,6 +107,7 @@ def _spec(spec: LaunchSpec) -> Manifest:
     container = pod.container(
         spec,
         run=False,
+        command=_command(spec),
         ports=pod.ports(spec, http=serving.port),
         startupProbe=_probe(serving.ready, _START_SECONDS // _PROBE_SECONDS),
         readinessProbe=_probe(serving.ready, 3),
@@ -109,6 +126,20 @@ def _spec(spec: LaunchSpec) -> Manifest:
     if not _scales(spec):  # else the autoscaler owns the field
         made["replicas"] = spec.scaling.min
     return made
+
+
+def _serves_itself(spec: LaunchSpec) -> bool:
+    return not spec.command and not spec.args and spec.source.model is not None
+
+
+def _command(spec: LaunchSpec) -> list[str]:
+    if not _serves_itself(spec):
+        return list(spec.command)
+    command = ["podium", "serve-model", "--folder", f"{pod.SCRATCH}/model"]
+    command += ["--port", str(spec.serving.port)]
+    if spec.monitoring:
+        command += ["--metrics-port", str(spec.monitoring.port)]
+    return [*command, "--", str(spec.source.model), str(spec.source.version)]
 
 
 def _selector(spec: LaunchSpec) -> dict[str, str]:

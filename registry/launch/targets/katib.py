@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .. import pod, state
+from .. import places, pod, state
 from ..fields import Schema
 from ..names import Manifest, metadata
 from ..spec import Kind, LaunchSpec, Parameter, Purpose, Sweep
@@ -38,7 +38,7 @@ EXAMPLE = {
 }
 
 _FINAL = {"Succeeded": Phase.SUCCEEDED, "Failed": Phase.FAILED}
-_PLACE = re.compile(r"\$\{sweep\.([A-Za-z_][A-Za-z0-9_-]*)\}")
+_OURS = ("value", "seed", "pruner", "experiment")
 _METRIC = re.compile(r"[A-Za-z0-9_-]+")
 _TYPES = {Kind.DOUBLE: "double", Kind.INT: "int", Kind.CHOICE: "categorical"}
 
@@ -51,16 +51,10 @@ def faults(spec: LaunchSpec) -> Iterator[str]:
             f"sweep.metric: must be of letters, digits, '_' and '-' for Katib to find it in what "
             f"a trial prints, not {spec.sweep.metric!r}"
         )
-    names = [each.name for each in spec.sweep.parameters]
-    used = {found for text in _texts(spec) for found in _PLACE.findall(text)}
-    for number, name in enumerate(names):
-        if name not in used:
-            yield (
-                f"sweep.parameters[{number}].name: {name!r} is used nowhere; "
-                f"write ${{sweep.{name}}} in command, args or env"
-            )
-    for name in sorted(used - set(names)):
-        yield f"args: ${{sweep.{name}}} is none of sweep.parameters; there are {', '.join(names)}"
+    for name in _OURS:
+        if getattr(spec.sweep, name) != getattr(Sweep(metric="", goal="", parameters=()), name):
+            yield f"sweep.{name}: Katib has no use for it; leave it out, or see `podium sweep`"
+    yield from places.faults(spec.sweep, [spec.command, spec.args, spec.env])
 
 
 def manifests(spec: LaunchSpec) -> list[Manifest]:
@@ -150,7 +144,7 @@ def _container(spec: LaunchSpec) -> Manifest:
     """The container, its places for parameters in the words of Katib."""
 
     def put(text: str) -> str:
-        return _PLACE.sub(r"${trialParameters.\1}", text)
+        return places.PLACE.sub(r"${trialParameters.\1}", text)
 
     container = pod.container(spec, run=False)
     for name in ("command", "args"):
@@ -161,9 +155,3 @@ def _container(spec: LaunchSpec) -> Manifest:
         for each in container["env"]
     ]
     return container
-
-
-def _texts(spec: LaunchSpec) -> Iterator[str]:
-    yield from spec.command
-    yield from spec.args
-    yield from spec.env.values()

@@ -63,7 +63,8 @@ def stop(objects: Objects) -> list[Action]:
 
 def _policy(spec: LaunchSpec) -> Manifest:
     policy: Manifest = {
-        "backoffLimit": spec.retries,
+        # The operator ends what runs as its restarts reach this number, not when they pass it.
+        "backoffLimit": spec.retries and spec.retries + 1,
         "cleanPodPolicy": "Running",  # what has ended keeps its logs
         "ttlSecondsAfterFinished": spec.site.keep_finished,
     }

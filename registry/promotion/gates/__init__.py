@@ -6,7 +6,7 @@ write it and to name it in ``GATES``.
 
 from __future__ import annotations
 
-from .base import Facts, Gate, Outside, OutsideGate, Subject, Verdict, result
+from .base import Facts, Gate, Outside, OutsideGate, Subject, TimedGate, Verdict, result
 from .content import FilesUnchanged, Required, SameDataset, ScanClean, SchemaCompatible
 from .elsewhere import ExternalCheck, LaunchSucceeded
 from .metrics import MetricAgainstHolder, MetricThreshold
@@ -35,6 +35,7 @@ __all__ = [
     "Outside",
     "OutsideGate",
     "Subject",
+    "TimedGate",
     "Verdict",
     "result",
 ]

@@ -23,7 +23,8 @@ class Subject:
 
     ``datasets`` holds (name, digest, context) of what its run has read, ``model`` what its MLmodel
     file says, ``scan`` what the scan of its ``files`` came to; these are None and empty until the
-    files, which are at ``location``, have been inspected.
+    files, which are at ``location``, have been inspected. ``launches`` holds (target, purpose,
+    state, digest of the version then) of what has been launched for it, the newest first.
     """
 
     version: int
@@ -40,6 +41,7 @@ class Subject:
     scan: str | None = None
     findings: Sequence[Mapping[str, Any]] = ()
     location: str = ""
+    launches: tuple[tuple[str, str, str, str], ...] = ()
     files: tuple[File, ...] = ()
 
 
@@ -96,6 +98,14 @@ class OutsideGate(Protocol):
     """
 
     def ask(self, facts: Facts, outside: Outside) -> Verdict: ...
+
+
+@runtime_checkable
+class TimedGate(Protocol):
+    """A gate that time alone may open."""
+
+    def opens(self, facts: Facts) -> int | None:
+        """When it will, in milliseconds since 1970; None if it never does."""
 
 
 def result(gate: Gate, verdict: Verdict) -> GateResult:

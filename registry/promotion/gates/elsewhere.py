@@ -64,8 +64,17 @@ class LaunchSucceeded:
         return f"a launch of it to {self.target} has succeeded"
 
     def check(self, facts: Facts) -> Verdict:
-        return Verdict(
-            False,
-            f"No launch of it to {self.target} is known: this server launches nothing yet.",
-            {"target": self.target},
-        )
+        """The newest counts, of those of the files that it has now."""
+        digest = facts.version.digest
+        states = [
+            state
+            for target, purpose, state, of in facts.version.launches
+            if target == self.target and purpose != "serve" and of in ("", digest)
+        ]
+        compared = {"target": self.target, "state": states[0] if states else ""}
+        if not states:
+            return Verdict(False, f"There was no launch of it to {self.target}.", compared)
+        if states[0] != "SUCCEEDED":
+            sentence = f"Its last launch to {self.target} is {states[0]}, not SUCCEEDED."
+            return Verdict(False, sentence, compared)
+        return Verdict(True, f"Its last launch to {self.target} has succeeded.", compared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -36,8 +37,7 @@ class Age:
 
     def check(self, facts: Facts) -> Verdict:
         version = facts.version
-        begun = version.created if self.since == "registered" else version.in_stage_since
-        hours = (facts.now - begun) / _HOUR
+        hours = (facts.now - self._begun(facts)) / _HOUR
         passed = (self.at_least_hours is None or hours >= self.at_least_hours) and (
             self.at_most_hours is None or hours <= self.at_most_hours
         )
@@ -48,3 +48,12 @@ class Age:
             f"{what} {number(hours)} hours ago; that must be {wanted}.",
             {"hours": round(hours, 3), "since": self.since},
         )
+
+    def opens(self, facts: Facts) -> int | None:
+        if self.at_least_hours is None:
+            return None
+        return self._begun(facts) + math.ceil(self.at_least_hours * _HOUR)
+
+    def _begun(self, facts: Facts) -> int:
+        version = facts.version
+        return version.created if self.since == "registered" else version.in_stage_since

@@ -16,7 +16,8 @@ from podium.tracker import audit
 from podium.tracker.artifacts.paths import parse_artifact_uri
 from podium.tracker.datasets import attach
 from podium.tracker.metrics import Columns, whole
-from podium.tracker.models import Experiment, ExperimentTag, MetricSummary, Param, Run, Tag
+from podium.tracker.metrics.tables import MetricSummary
+from podium.tracker.models import Experiment, ExperimentTag, Param, Run, Tag
 from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from podium.client.errors import BadRequest, PodiumError
 from podium.tracker.artifacts.paths import ArtifactPath
+from podium.tracker.storage import digests
 
 from ..files import all_files
 from .conflicts import Arriving
@@ -45,4 +46,5 @@ def _put(arriving: Arriving, local: Path, path: ArtifactPath) -> None:
     with local.open("rb") as body:
         digest = hashlib.file_digest(body, "sha256").digest()
         body.seek(0)
-        arriving.store.put(path, body, length=local.stat().st_size, sha256=digest)
+        size = local.stat().st_size
+        digests.put(arriving.db, arriving.store, path, body, length=size, sha256=digest)

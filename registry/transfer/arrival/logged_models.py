@@ -15,7 +15,8 @@ from podium.tracker.artifacts.paths import parse_artifact_uri
 from podium.tracker.db import insert
 from podium.tracker.logged_models import append_metrics
 from podium.tracker.logged_models.log import insert_params, upsert_tags
-from podium.tracker.models import LoggedModel, Run, RunModel
+from podium.tracker.logged_models.tables import LoggedModel, RunModel
+from podium.tracker.models import Run
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 

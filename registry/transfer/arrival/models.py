@@ -13,7 +13,8 @@ from podium.client.errors import PodiumError
 from podium.client.rules import check_text, shown
 from podium.tracker import audit
 from podium.tracker.artifacts.paths import ArtifactPath
-from podium.tracker.models import LoggedModel, Run
+from podium.tracker.logged_models.tables import LoggedModel
+from podium.tracker.models import Run
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 

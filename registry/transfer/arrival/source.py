@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +16,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from podium.client.entities import Dataset, DatasetInput, ModelMetric, ModelOutput
 from podium.client.errors import BadRequest, Unavailable
 from podium.tracker.metrics import Columns
 
+from . import translate
 from .address import is_local, local_path, readable, shown_source, upgraded
 from .old import OldExperiment, OldFile, OldLoggedModel, OldModel, OldRun, OldVersion
 
@@ -33,7 +32,6 @@ _SETTINGS = {
 _PAGE = 1000
 _PROMPT = "mlflow.prompt.is_prompt"
 _PROMPTS = f"tags.`{_PROMPT}` = 'true'"
-_LOGGED = re.compile(r"(?:^models:|/models)/(m-[0-9a-f]{32})(?:/artifacts\b|$)")
 _OUTDATED = "out-of-date database schema"
 _PROXIED = "mlflow-artifacts:"
 
@@ -79,16 +77,7 @@ class Source:
             view_type=ViewType.ALL,
             order_by=["creation_time ASC", "experiment_id ASC"],
         )
-        for each in pages:
-            created = each.creation_time or 0
-            yield OldExperiment(
-                id=str(each.experiment_id),
-                name=each.name,
-                lifecycle_stage=each.lifecycle_stage,
-                creation_time=created,
-                last_update_time=each.last_update_time or created,
-                tags=dict(each.tags),
-            )
+        yield from map(translate.experiment, pages)
 
     def runs(self, experiment: OldExperiment) -> Iterator[OldRun]:
         """Deleted ones too, by their start."""
@@ -100,15 +89,14 @@ class Source:
             run_view_type=ViewType.ALL,
             order_by=["attributes.start_time ASC"],
         )
-        for each in pages:
-            yield _run(each)
+        yield from map(translate.run, pages)
 
     def run(self, run_id: str) -> OldRun | None:
         """The run of that id; None when it is gone, as that of an old model version may be."""
         from mlflow.exceptions import MlflowException
 
         try:
-            return _run(self._client.get_run(run_id))
+            return translate.run(self._client.get_run(run_id))
         except MlflowException:
             return None
 
@@ -126,20 +114,7 @@ class Source:
     def logged_models(self, experiment: OldExperiment) -> Iterator[OldLoggedModel]:
         """Those that are not deleted: of others MLflow does not tell."""
         pages = self._pages(self._client.search_logged_models, experiment_ids=[experiment.id])
-        for each in pages:
-            yield OldLoggedModel(
-                model_id=each.model_id,
-                name=each.name,
-                status=str(each.status.value),
-                model_type=each.model_type or None,
-                source_run_id=each.source_run_id or None,
-                artifact_uri=each.artifact_location,
-                creation_time=each.creation_timestamp,
-                last_update_time=each.last_updated_timestamp,
-                params=dict(each.params),
-                tags=dict(each.tags),
-                metrics=[_measured(point, each.model_id) for point in each.metrics or ()],
-            )
+        yield from map(translate.logged_model, pages)
 
     def models(self) -> Iterator[OldModel]:
         """Prompts too, which are models of a kind."""
@@ -151,14 +126,7 @@ class Source:
                 order_by=["name ASC"],
             )
             for each in pages:
-                yield OldModel(
-                    name=each.name,
-                    description=each.description or "",
-                    creation_time=each.creation_timestamp,
-                    last_update_time=each.last_updated_timestamp or each.creation_timestamp,
-                    tags={**each.tags, **hidden},
-                    aliases={name: int(version) for name, version in each.aliases.items()},
-                )
+                yield translate.model(each, hidden)
 
     def versions(self, model: OldModel) -> list[OldVersion]:
         """In the order of their numbers, each with its own tags and stage."""
@@ -210,23 +178,7 @@ class Source:
         if found.tags.get(_PROMPT) != "true":  # which has no files
             with _explained(self.name):
                 location = self._client.get_model_version_download_uri(found.name, found.version)
-        created = found.creation_timestamp
-        return OldVersion(
-            version=int(found.version),
-            stage=found.current_stage or "None",
-            status=found.status,
-            status_message=found.status_message or "",
-            source=found.source or "",
-            location=location or "",
-            run_id=found.run_id or None,
-            run_link=found.run_link or "",
-            model_id=found.model_id or _logged_model(found.source or "", location),
-            description=found.description or "",
-            user_id=found.user_id or "",
-            creation_time=created,
-            last_update_time=found.last_updated_timestamp or created,
-            tags=dict(found.tags),
-        )
+        return translate.version(found, location)
 
     def _pages(self, search: Any, **asked: Any) -> Iterator[Any]:
         token = None
@@ -304,62 +256,3 @@ def _explained(source: str) -> Iterator[None]:
                 "then type: mlflow db upgrade URL (or install the mlflow that wrote it)."
             ) from None
         raise Unavailable(f"{shown_source(source)} cannot be read: {text[:500]}") from None
-
-
-def _run(found: Any) -> OldRun:
-    info, data, inputs, outputs = found.info, found.data, found.inputs, found.outputs
-    tags = dict(data.tags)
-    return OldRun(
-        run_id=info.run_id,
-        name=info.run_name or tags.get("mlflow.runName") or info.run_id,
-        user_id=info.user_id or "",
-        status=info.status,
-        start_time=info.start_time or 0,
-        end_time=info.end_time,
-        lifecycle_stage=info.lifecycle_stage,
-        artifact_uri=info.artifact_uri or "",
-        params=dict(data.params),
-        tags=tags,
-        keys=sorted(data.metrics),
-        inputs=[_input(each) for each in inputs.dataset_inputs] if inputs else (),
-        models_in=[each.model_id for each in inputs.model_inputs] if inputs else (),
-        models_out=[ModelOutput(each.model_id, each.step) for each in outputs.model_outputs]
-        if outputs
-        else (),
-    )
-
-
-def _logged_model(*places: str) -> str | None:
-    """The logged model that a version's source leads to: a database keeps no other word of it."""
-    for place in places:
-        if found := _LOGGED.search(place):
-            return found[1]
-    return None
-
-
-def _input(found: Any) -> DatasetInput:
-    data = found.dataset
-    return DatasetInput(
-        Dataset(
-            name=data.name,
-            digest=data.digest,
-            source_type=data.source_type,
-            source=data.source,
-            schema=data.schema or None,
-            profile=data.profile or None,
-        ),
-        {tag.key: tag.value for tag in found.tags},
-    )
-
-
-def _measured(found: Any, model_id: str) -> ModelMetric:
-    return ModelMetric(
-        key=found.key,
-        value=found.value,
-        timestamp=found.timestamp,
-        step=found.step,
-        model_id=model_id,
-        run_id=found.run_id or "",
-        dataset_name=found.dataset_name or "",
-        dataset_digest=found.dataset_digest or "",
-    )

@@ -41,6 +41,13 @@ def custom_kinds() -> set[str]:
     return {kind for _, kind in _custom()}
 
 
+def resource(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """The API group and the resource, as a rule of RBAC names them."""
+    group, _, version = manifest["apiVersion"].rpartition("/")
+    kind = manifest["kind"]
+    return group, _plurals().get((f"{group}/{version}", kind), f"{kind.lower()}s")
+
+
 def _refused(
     validator: Draft202012Validator, manifest: Mapping[str, Any], version: str
 ) -> Iterator[str]:
@@ -78,14 +85,21 @@ def _core_validator(version: str, api_version: str, kind: str) -> Draft202012Val
 
 @cache
 def _custom() -> Mapping[tuple[str, str], Mapping[str, Any]]:
-    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    return {key: version["schema"]["openAPIV3Schema"] for key, _, version in _definitions()}
+
+
+@cache
+def _plurals() -> Mapping[tuple[str, str], str]:
+    return {key: said["names"]["plural"] for key, said, _ in _definitions()}
+
+
+def _definitions() -> Iterator[tuple[tuple[str, str], Mapping[str, Any], Mapping[str, Any]]]:
+    """By apiVersion and kind: the definition's spec and its version."""
     for path in sorted(_CRDS.glob("*.yaml")):
         for crd in yaml.safe_load_all(path.read_text()):
             said = crd["spec"]
             for version in said["versions"]:
-                key = (f"{said['group']}/{version['name']}", said["names"]["kind"])
-                found[key] = version["schema"]["openAPIV3Schema"]
-    return found
+                yield (f"{said['group']}/{version['name']}", said["names"]["kind"]), said, version
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from podium.client.model_files import CHANGED
 from podium.registry.launch.diagnose import diagnose
 
 from .live import condition, workload
@@ -53,6 +54,12 @@ def _event(reason: str, message: str, when: str = "2026-11-24T09:00:00Z") -> _Ob
 
 def _unscheduled(message: str, reason: str = "Unschedulable") -> _Object:
     return _pod(conditions=[condition("PodScheduled", "False", reason, message)])
+
+
+def _going(status: _Object, last: _Object) -> _Object:
+    """A pod that is being deleted, whose container has ended once before."""
+    pod = _pod({**status, "lastState": last["state"]})
+    return {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": "2026-11-24T09:00:00Z"}}
 
 
 def _status(reason: str, code: int, message: str) -> _Object:
@@ -108,6 +115,10 @@ def _queued(reason: str, message: str) -> _Object:
     return workload(condition("QuotaReserved", "False", reason, message))
 
 
+_CHANGED = (
+    "podium: 7 files of churn\n"
+    f"podium: Version 7 of churn: model.pkl {CHANGED}: it has 3 bytes instead of 4. Register …"
+)
 _CASES: list[tuple[str, list[_Object], str, str, str]] = [
     (
         "killed for memory",
@@ -175,6 +186,13 @@ _CASES: list[tuple[str, list[_Object], str, str, str]] = [
         "main ended with status 127: its command is not in the image.",
         "command",
     ),
+    (
+        "files that are not what was registered",
+        [_pod(_waits("CrashLoopBackOff", lastState=_ended(1, message=_CHANGED)["state"]))],
+        "FilesChanged",
+        "A file of the version is not what was registered, so it is not served.",
+        "Register",
+    ),
     ("a segmentation fault", [_pod(_ended(139))], "Crashed", "main crashed (SIGSEGV).", "logs"),
     (
         "no GPU",
@@ -233,6 +251,40 @@ _CASES: list[tuple[str, list[_Object], str, str, str]] = [
         "template",
     ),
     (
+        "Pod Security, said by training-operator",
+        [_event("FailedCreatePod", f"Error creating: {_POD_SECURITY}")],
+        "AdmissionRefused",
+        "The namespace's Pod Security profile restricted refused the pod.",
+        "template",
+    ),
+    (
+        "a Job that JobSet cannot make",
+        [
+            _event(
+                "JobCreationFailed",
+                'job "churn-1-node-0" creation failed with error: Job.batch "churn-1-node-0" is '
+                "invalid: spec.template.spec.containers[0].image: Required value",
+            )
+        ],
+        "Invalid",
+        "The API server refused spec.template.spec.containers[0].image of what was to be made of "
+        "the object.",
+        "runtime",
+    ),
+    (
+        "a JobSet that Trainer cannot make",
+        [
+            _event(
+                "TrainJobResourcesCreationFailed",
+                'TrainJob resources reconciliation failed: admission webhook "vjobset.kb.io" '
+                "denied the request: invalid replicatedJob name 'no-such'",
+            )
+        ],
+        "AdmissionRefused",
+        "The admission webhook vjobset.kb.io refused the object.",
+        "message",
+    ),
+    (
         "no service account",
         [
             _event(
@@ -276,8 +328,8 @@ _CASES: list[tuple[str, list[_Object], str, str, str]] = [
             )
         ],
         "Forbidden",
-        "Podium may not create this kind of object in this namespace.",
-        "RoleBinding",
+        "Podium may not create jobs of batch in the namespace team.",
+        "Give podium/podium this right: podium launch rbac --namespace team",
     ),
     (
         "no namespace",
@@ -287,8 +339,66 @@ _CASES: list[tuple[str, list[_Object], str, str, str]] = [
         "namespace",
     ),
     (
+        "a group that is not installed",
+        [_status("Not Found", 404, "404 page not found\n")],
+        "MissingCRD",
+        "The cluster does not know this kind of object: its system is not installed.",
+        "Install",
+    ),
+    (
+        "an admission policy",
+        [
+            _status(
+                "Invalid",
+                422,
+                "jobs.batch \"x\" is forbidden: ValidatingAdmissionPolicy 'owned' with binding "
+                "'owned' denied request: every job names its team",
+            )
+        ],
+        "AdmissionRefused",
+        "The cluster's admission policy owned refused the object: every job names its team.",
+        "administrator",
+    ),
+    (
         "an unknown field",
         [_status("BadRequest", 400, 'strict decoding error: unknown field "spec.foo"')],
+        "Invalid",
+        "The API server refused spec.foo of the object.",
+        "field",
+    ),
+    (
+        "an unknown field of an apply",
+        [
+            _status(
+                "",
+                500,
+                "failed to create typed patch object (team/x; batch/v1, Kind=Job): "
+                ".spec.foo: field not declared in schema",
+            )
+        ],
+        "Invalid",
+        "The API server refused spec.foo of the object.",
+        "overlay",
+    ),
+    (
+        "values that may not be",
+        [
+            _status(
+                "Invalid",
+                422,
+                'Job.batch "x" is invalid: [spec.backoffLimit: Invalid value: -1: must be 0 or '
+                "more, spec.template.spec.containers[0].image: Required value, spec.backoffLimit: "
+                "Invalid value: -1: again]",
+            )
+        ],
+        "Invalid",
+        "The API server refused spec.backoffLimit and spec.template.spec.containers[0].image "
+        "of the object.",
+        "overlay",
+    ),
+    (
+        "a request that it does not understand",
+        [_status("BadRequest", 400, "the body of the request was in an unknown format")],
         "Invalid",
         "The API server refused a field of the object.",
         "field",
@@ -511,3 +621,13 @@ def test_the_newest_event_speaks() -> None:
     found = diagnose([_pod(_waits("ImagePullBackOff")), *events])
     assert found is not None
     assert found.said.startswith("unauthorized: token expired")
+
+
+def test_of_a_pod_that_is_taken_away_what_it_ended_with_before() -> None:
+    found = diagnose([_going(_ended(143), _ended(3, message="no such file"))])
+    assert found
+    assert (found.sentence, found.said) == ("main ended with status 3.", "no such file")
+    assert diagnose([_going(_ended(143), {"state": {}})]) is None
+    found = diagnose([_going(_ended(137, "OOMKilled"), {"state": {}})])
+    assert found
+    assert found.code == "OOMKilled"

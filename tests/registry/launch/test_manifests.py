@@ -69,7 +69,7 @@ def test_the_example_shows_every_field_the_target_takes(target: str) -> None:
     takes = (found.TAKES | EVERYWHERE) & set(LaunchSchema().fields)
     left_out = {name for name, value in found.EXAMPLE.items() if not value}
     # What an administrator must have allowed is for the documentation.
-    assert set(full(target)) == takes - left_out - {"namespace", "overlay"}
+    assert set(full(target)) == takes - left_out - {"cluster", "namespace", "overlay"}
     if "options" in takes:
         assert set(full(target)["options"]) <= set(found.OPTIONS().fields)
 

@@ -97,9 +97,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
 
 
 _often = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+    max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
 )
 
 

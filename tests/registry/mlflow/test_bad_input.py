@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from podium.registry.app import create_app
 from podium.tracker.artifacts.base import ArtifactStore
@@ -55,11 +55,7 @@ def any_api(db: Database, store: ArtifactStore, database_url: str) -> Api:
     return Api(create_app(config, db=db, store=store).test_client())
 
 
-@settings(
-    max_examples=300,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_any_body(any_api: Api, data: st.DataObject) -> None:
     rule, method = data.draw(st.sampled_from(_calls(any_api.http.application)))

@@ -41,7 +41,7 @@ def people(monkeypatch: pytest.MonkeyPatch) -> dict[str, Role]:
     found = dict(PEOPLE)
     monkeypatch.setattr(rights, "role_here", lambda *_: found[caller.caller().name])
     monkeypatch.setattr("podium.registry.promotion.closing.role_here", rights.role_here)
-    for module in ("situation", "requests"):
+    for module in ("situation", "settling"):
         monkeypatch.setattr(
             f"podium.registry.promotion.{module}.role_of", lambda _, name, __: found[name]
         )

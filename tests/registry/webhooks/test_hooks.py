@@ -11,9 +11,9 @@ from podium.client.errors import BadRequest, NotFound, NotSupported
 from podium.registry.webhooks import hooks
 from podium.registry.webhooks.guard import Guard
 from podium.registry.webhooks.hooks import Changes, Status
-from podium.registry.webhooks.models import Webhook
 from podium.registry.webhooks.payloads import Payload
 from podium.registry.webhooks.signing import new_secret
+from podium.registry.webhooks.tables import Webhook
 from podium.registry.webhooks.upkeep import forget_old, renew_secrets
 from podium.tracker import audit
 from podium.tracker.keyring import Keyring

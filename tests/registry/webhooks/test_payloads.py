@@ -14,9 +14,9 @@ from podium.registry import events
 from podium.registry.events import Event, EventType
 from podium.registry.outbox import OutboxEvent
 from podium.registry.webhooks.matching import wants
-from podium.registry.webhooks.models import Webhook
 from podium.registry.webhooks.payloads import Payload, Told, message
 from podium.registry.webhooks.slack import slack_text
+from podium.registry.webhooks.tables import Webhook
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "webhooks.md"
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from podium.registry import outbox
 from podium.registry.events import EventType, registered_model_deleted
@@ -251,9 +251,7 @@ def sqlite(sqlite_url: str) -> Iterator[Database]:
     database.close()
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(
     script=st.lists(
         st.one_of(

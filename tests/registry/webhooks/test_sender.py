@@ -25,7 +25,8 @@ from ...services.misbehaving import drip, flood, hang, read_request, reset, tcp_
 from ...services.receiver import Receiver, answer, receiver
 
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
-TOTAL = 1.5
+# How long a receiver that misbehaves is borne, and how late a busy machine may notice.
+TOTAL, LATE = 1.5, 30
 
 
 @pytest.fixture
@@ -34,13 +35,22 @@ def there() -> Iterator[Receiver]:
         yield found
 
 
+MESSAGE = {"webhook-id": "1"}, b'{"a":1}'
+
+
 def sender(*, listed: bool = True) -> HttpSender:
-    guard = Guard([LOOPBACK] if listed else [])
-    return HttpSender(guard, connect=1, read=0.6, total=TOTAL)
+    return HttpSender(Guard([LOOPBACK] if listed else []), connect=20, read=20, total=60)
 
 
 def send(url: str, *, listed: bool = True) -> Answer:
-    return sender(listed=listed).send(Message(url, {"webhook-id": "1"}, b'{"a":1}'))
+    return sender(listed=listed).send(Message(url, *MESSAGE))
+
+
+def send_hastily(url: str) -> Answer:
+    hasty = HttpSender(Guard([LOOPBACK]), connect=1, read=0.6, total=TOTAL)
+    found = hasty.send(Message(url, *MESSAGE))
+    assert found.ms < 1000 * (TOTAL + LATE)
+    return found
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, address: str, port: int) -> None:
@@ -130,9 +140,8 @@ def test_a_connection_that_is_reset() -> None:
 
 def test_a_receiver_that_says_nothing() -> None:
     with tcp_server(hang) as port:
-        found = send(f"http://127.0.0.1:{port}")
+        found = send_hastily(f"http://127.0.0.1:{port}")
     assert "no answer" in found.error
-    assert found.ms < 1000 * (TOTAL + 5)
 
 
 @pytest.mark.parametrize(
@@ -143,18 +152,17 @@ def test_a_receiver_that_says_nothing() -> None:
 def test_a_receiver_that_drips_is_cut_off(head: bytes) -> None:
     """Every byte comes in time, so that no wait is too long: the whole is."""
     with tcp_server(drip(head)) as port:
-        found = send(f"http://127.0.0.1:{port}")
+        found = send_hastily(f"http://127.0.0.1:{port}")
     assert found.status is None
     assert found.error == f"no whole answer within {TOTAL} s"
-    assert 1000 * TOTAL * 0.9 <= found.ms < 1000 * (TOTAL + 5)
+    assert found.ms >= 1000 * TOTAL * 0.9
 
 
 def test_an_answer_s_body_that_drips_does_not_undo_the_answer() -> None:
     with tcp_server(drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")) as port:
-        found = send(f"http://127.0.0.1:{port}")
+        found = send_hastily(f"http://127.0.0.1:{port}")
     assert found.accepted
     assert found.error == "the answer's body did not end"
-    assert found.ms < 1000 * (TOTAL + 5)
 
 
 @pytest.mark.parametrize(
@@ -166,11 +174,9 @@ def test_an_answer_s_body_that_drips_does_not_undo_the_answer() -> None:
 )
 def test_of_an_endless_body_a_little_is_read(head: bytes) -> None:
     with tcp_server(flood(head, b"y" * 65536)) as port:
-        started = time.monotonic()
         found = send(f"http://127.0.0.1:{port}")
-    assert found.accepted
+    assert (found.accepted, found.error) == (True, ""), "nobody waited for its end"
     assert found.body == "y" * MAX_READ
-    assert time.monotonic() - started < TOTAL
 
 
 @pytest.mark.parametrize(
@@ -179,10 +185,9 @@ def test_of_an_endless_body_a_little_is_read(head: bytes) -> None:
 def test_endless_headers(piece: bytes) -> None:
     head = b"" if piece.startswith(b"HTTP") else b"HTTP/1.1 200 OK\r\n"
     with tcp_server(flood(head, piece)) as port:
-        found = send(f"http://127.0.0.1:{port}")
+        found = send_hastily(f"http://127.0.0.1:{port}")
     assert found.status is None
     assert found.error
-    assert found.ms < 1000 * (TOTAL + 5)
 
 
 def test_what_is_no_http() -> None:
@@ -288,9 +293,8 @@ def test_a_handshake_that_never_comes() -> None:
             pass
 
     with tcp_server(wait) as port:
-        found = send(f"https://127.0.0.1:{port}")
+        found = send_hastily(f"https://127.0.0.1:{port}")
     assert found.status is None
-    assert found.ms < 1000 * (TOTAL + 5)
 
 
 def test_messages_to_one_receiver_share_a_connection(there: Receiver) -> None:

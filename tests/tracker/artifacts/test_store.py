@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -159,6 +160,23 @@ def test_more_than_one_page_of_files(store: ArtifactStore) -> None:
     assert names(store, folder) == [f"{number:04}" for number in range(1005)]
     store.delete(folder)
     assert names(store) == []
+
+
+def test_a_walk_finds_every_file_by_its_whole_path(store: ArtifactStore) -> None:
+    before = time.time() * 1000 - 2000
+    keys = ["1/a/deep/er/f", "1/a-b", "1/a.txt", "1/é", "10/x", "2/y"]
+    for number, key in enumerate(keys):
+        store.put(ArtifactPath(key), [b"x" * number])
+    found = list(store.walk())
+    assert [(each.key, each.size) for each in sorted(found, key=lambda each: each.key)] == sorted(
+        (key, number) for number, key in enumerate(keys)
+    )
+    assert all(before <= each.modified <= time.time() * 1000 + 2000 for each in found)
+    assert [each.key for each in store.walk(ArtifactPath("1/a"))] == ["1/a/deep/er/f"]
+    assert list(store.walk(ArtifactPath("nothing"))) == []
+    time.sleep(0.01)
+    store.put(ArtifactPath("2/y"), [b"y" * 5])
+    assert [each.tag for each in store.walk(ArtifactPath("2"))] != [found[-1].tag]
 
 
 def test_what_is_missing(store: ArtifactStore) -> None:

@@ -165,7 +165,7 @@ def test_a_row_written_late_is_no_part_of_a_deadlock(db: Database) -> None:
             with db.writing() as session:
                 audit.record(session, "thing.change", "thing:first")
                 recorded.set()
-                assert held.wait(30)
+                assert held.wait(120)
                 experiments.find_experiment(session, made).last_update_time = 1
                 session.flush()
         except BaseException as error:  # noqa: BLE001  (asserted below)
@@ -176,12 +176,12 @@ def test_a_row_written_late_is_no_part_of_a_deadlock(db: Database) -> None:
     with db.writing() as session:
         experiments.find_experiment(session, made).last_update_time = 2
         session.flush()
-        assert recorded.wait(30)
+        assert recorded.wait(120)
         held.set()
         thread.join(0.2)
         assert thread.is_alive(), "it waits for the row"
         audit.record(session, "thing.change", "thing:second")
-    thread.join(30)
+    thread.join(120)
     assert errors == []
     assert [row["subject"] for row in rows(db)] == ["thing:second", "thing:first"]
 

@@ -11,7 +11,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from podium.client.errors import ConfigError, Unauthenticated, Unavailable
+from podium.client.errors import (
+    AlreadyExists,
+    BadRequest,
+    ConfigError,
+    Unauthenticated,
+    Unavailable,
+)
+from podium.tracker import audit
 from podium.tracker.auth import accounts
 from podium.tracker.auth.oidc import people, settings, wire
 from podium.tracker.auth.oidc import provider as provider_module
@@ -416,12 +423,31 @@ class TestPeople:
         assert people.admit(db, other, {"sub": "a1", "preferred_username": "ada"}) != first
         assert [each.name for each in accounts.everybody(db)] == ["ada", "ada-2", "ada-3"]
 
+    def test_an_account_that_an_admin_has_linked(self, db: Database) -> None:
+        account = accounts.create(db, name="ada", email="a@example.org")
+        accounts.link_subject(db, "ada", f"{ISSUER} a1")
+        people.admit(db, Oidc(ISSUER, CLIENT_ID), {"sub": "a1", "preferred_username": "eve"})
+        assert [each.name for each in accounts.everybody(db)] == [account.name]
+        accounts.create(db, name="bob")
+        with pytest.raises(AlreadyExists, match="already"):
+            accounts.link_subject(db, "bob", f"{ISSUER} a1")
+        for wrong in ("a1", ISSUER, f"{ISSUER} ", f"{ISSUER} a 1", "x a1"):
+            with pytest.raises(BadRequest, match="subject"):
+                accounts.link_subject(db, "bob", wrong)
+
     def test_the_first_time_twice_at_once(self, db: Database) -> None:
         said = [{"sub": str(n // 2), "preferred_username": "ada"} for n in range(8)]
         with ThreadPoolExecutor(8) as pool:
             made = list(pool.map(lambda each: people.admit(db, MAPPED, each), said))
         assert made[::2] == made[1::2]
         assert [each.name for each in accounts.everybody(db)] == ["ada", "ada-2", "ada-3", "ada-4"]
+
+    def test_it_is_he_who_did_it(self, db: Database) -> None:
+        for groups in ([], ["ml-leads"]):
+            people.admit(db, MAPPED, {"sub": "1", "preferred_username": "ada", "groups": groups})
+        told = audit.search(db, subject="user:ada").items
+        assert {(each["actor"], each["actor_kind"]) for each in told} == {("ada", "user")}
+        assert "user.create" in {each["action"] for each in told}
 
     def test_roles_and_groups_follow_the_provider(self, db: Database) -> None:
         for name in ("vision-team", "by-hand"):

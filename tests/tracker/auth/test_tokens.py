@@ -14,6 +14,7 @@ from podium.tracker.auth.caller import Caller, Visit, begin
 from podium.tracker.auth.permissions import ADMIN, LOG, READ
 from podium.tracker.auth.roles import Role
 from podium.tracker.auth.tables import Token
+from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
 from sqlalchemy import select
 
@@ -153,16 +154,26 @@ class TestAtTheGate:
         accounts.update(db, "ada", role=Role.VIEWER)
         assert ada.status("POST", "/experiments/create", name="two") == 403
 
-    def test_what_another_process_changes_is_known_soon(
+    def test_what_is_changed_by_hand_is_known_soon(
         self, guarded: Flask, db: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         ada = someone(guarded, "ada", Role.VIEWER)
         ada.ok(*SEARCH)
-        with db.writing() as session:  # as another process would: unknown to this one
+        with db.writing() as session:  # no service does so: it would leave a row in the audit log
             session.scalars(select(Token)).one().revoked = 1
         assert ada.status(*SEARCH) == 200
         now = time.monotonic() + authenticate.REMEMBERED
         monkeypatch.setattr(authenticate, "time", SimpleNamespace(monotonic=lambda: now))
+        assert ada.status(*SEARCH) == 401
+
+    def test_it_expires_on_the_millisecond(
+        self, guarded: Flask, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada = someone(guarded, "ada", Role.VIEWER)
+        ada.ok(*SEARCH)
+        year = 365 * DAY
+        later = now_ms() + year
+        monkeypatch.setattr(authenticate, "now_ms", lambda: later)
         assert ada.status(*SEARCH) == 401
 
     def test_its_last_use_is_written_seldom(self, guarded: Flask, db: Database) -> None:
@@ -203,3 +214,10 @@ class TestAtTheGate:
         ada.ok("POST", "/experiments/delete", experiment_id="0")
         row = audit.search(db, action="experiment.delete").items[0]
         assert (row["actor"], row["actor_kind"], row["address"]) == ("ada", "user", "127.0.0.1")
+
+
+def test_a_run_is_its_makers_unless_the_client_says_whose(guarded: Flask) -> None:
+    ada = someone(guarded, "ada", Role.EDITOR)
+    mine = ada.ok("POST", "/runs/create", experiment_id="0")["run"]["info"]
+    theirs = ada.ok("POST", "/runs/create", experiment_id="0", user_id="bo")["run"]["info"]
+    assert (mine["user_id"], theirs["user_id"]) == ("ada", "bo")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from podium.client import wire
 from podium.client.entities import Metric
@@ -21,7 +21,8 @@ from podium.tracker.metrics import (
     history,
     read_series,
 )
-from podium.tracker.models import MetricSummary, Run
+from podium.tracker.metrics.tables import MetricSummary
+from podium.tracker.models import Run
 from sqlalchemy import delete, select, update
 
 _POINTS = st.lists(
@@ -33,26 +34,6 @@ _POINTS = st.lists(
     min_size=1,
     max_size=20,
 )
-
-
-@pytest.fixture
-def run(db: Database) -> int:
-    return _new_run(db, "0" * 32)
-
-
-def _new_run(db: Database, run_id: str) -> int:
-    with db.writing() as session:
-        row = Run(
-            run_id=run_id,
-            experiment_id=0,
-            name="a run",
-            status="RUNNING",
-            start_time=0,
-            artifact_uri="mlflow-artifacts:/0/x/artifacts",
-        )
-        session.add(row)
-        session.flush()
-        return row.id
 
 
 def _batch(
@@ -77,9 +58,7 @@ def _rank(point: tuple[int, int, float]) -> tuple[int, int, float]:
     return step, timestamp, 0.0 if math.isnan(value) else value
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
-)
+@settings(max_examples=40)
 @given(batches=st.lists(_POINTS, min_size=1, max_size=4))
 def test_points_come_back_as_logged_and_the_summary_is_theirs(
     db: Database, run: int, batches: list[list[tuple[int, int, float]]]

@@ -20,28 +20,13 @@ from podium.tracker.metrics import (
     history,
     read_series,
 )
-from podium.tracker.models import MetricBatch, MetricBlock, MetricSummary, MetricWriter, Run
+from podium.tracker.metrics.tables import MetricBatch, MetricBlock, MetricSummary, MetricWriter
+from podium.tracker.models import Run
 from sqlalchemy import func, select, update
 
 from ...crashing import crashes
 
 WRITER = b"the writer's id."
-
-
-@pytest.fixture
-def run(db: Database) -> int:
-    with db.writing() as session:
-        row = Run(
-            run_id="0" * 32,
-            experiment_id=0,
-            name="a run",
-            status="RUNNING",
-            start_time=0,
-            artifact_uri="mlflow-artifacts:/0/x/artifacts",
-        )
-        session.add(row)
-        session.flush()
-        return row.id
 
 
 def batch(sequence: int, first: int, count: int, keys: Sequence[str] = ("loss", "acc")) -> bytes:

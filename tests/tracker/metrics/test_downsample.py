@@ -7,7 +7,7 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from podium.tracker.metrics import Columns, downsample
+from podium.tracker.metrics import Columns, band, downsample
 
 
 def _columns(steps: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> Columns:
@@ -53,3 +53,35 @@ def test_every_bucket_keeps_its_band() -> None:
         bucket = values[start : start + 1000]
         assert chosen.min() == bucket.min()
         assert chosen.max() == bucket.max()
+
+
+@given(st.data(), st.integers(1, 50))
+def test_a_band_tells_of_every_number_and_hides_no_gap(data: st.DataObject, width: int) -> None:
+    size = data.draw(st.integers(1, 400))
+    steps = data.draw(arrays.arrays(np.int64, size))
+    values = data.draw(arrays.arrays(np.float64, size))
+    found = band(_columns(steps, values), width)
+    assert len(found.mean) <= 2 * width
+    assert (np.diff(found.mean.steps.astype(object)) >= 0).all()
+    order = np.argsort(steps, kind="stable")
+    np.testing.assert_equal(found.last, values[order[-1]])
+    if found.low is None or found.high is None:
+        np.testing.assert_equal(found.mean.values, values[order])
+        return
+    numbers = values[np.isfinite(values)]
+    if numbers.size:
+        assert np.nanmin(found.low) == numbers.min()
+        assert np.nanmax(found.high) == numbers.max()
+    assert np.isnan(found.mean.values).any() == (~np.isfinite(values)).any()
+
+
+def test_the_mean_is_one_and_fits_between_its_band() -> None:
+    values = np.tile([1.0, 3.0], 50_000)
+    found = band(_columns(np.arange(100_000, dtype=np.int64), values), 100)
+    assert found.low is not None
+    assert found.high is not None
+    assert len(found.mean) == 100
+    np.testing.assert_allclose(found.mean.values, 2, atol=0.01)
+    assert (found.low.max(), found.high.min(), found.last) == (1, 3, 3)
+    huge = band(_columns(np.arange(1000, dtype=np.int64), np.full(1000, 1.5e308)), 10)
+    np.testing.assert_allclose(huge.mean.values, 1.5e308)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from array import array
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from podium.client import wire
 from podium.client.entities import Metric
@@ -22,10 +21,11 @@ from podium.tracker.metrics import (
     compact_run,
     whole,
 )
-from podium.tracker.models import MetricBlock, MetricSummary, Run
+from podium.tracker.metrics.tables import MetricBlock, MetricSummary
 from sqlalchemy import select
 
-_numbers = itertools.count()
+from .conftest import new_run
+
 _KEYS = ("a", "b/c", "é", "Z")
 _POINT = st.tuples(
     st.sampled_from(_KEYS),
@@ -40,21 +40,6 @@ _EVENTS = st.lists(
     max_size=8,
 )
 Points = Sequence[tuple[str, int, int, float]]
-
-
-def new_run(db: Database) -> int:
-    with db.writing() as session:
-        row = Run(
-            run_id=f"{next(_numbers):032x}",
-            experiment_id=0,
-            name="a run",
-            status="RUNNING",
-            start_time=0,
-            artifact_uri="mlflow-artifacts:/0/x/artifacts",
-        )
-        session.add(row)
-        session.flush()
-        return row.id
 
 
 def batch(points: Points, sequence: int) -> bytes:
@@ -109,9 +94,7 @@ def copy(db: Database, source: int, target: int) -> None:
             whole.store(writing, target, key, pieces)
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30)
 @given(events=_EVENTS)
 def test_what_went_in_comes_out_and_goes_in_again(
     db: Database, events: list[tuple[str, Points]]

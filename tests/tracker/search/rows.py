@@ -8,16 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from podium.tracker.models import (
-    Dataset,
-    DatasetInput,
-    DatasetInputTag,
-    MetricSummary,
-    Param,
-    Run,
-    Tag,
-)
-from podium.tracker.search.entity import RUNS
+from podium.tracker.datasets import Dataset, DatasetInput, DatasetInputTag
+from podium.tracker.metrics.tables import MetricSummary
+from podium.tracker.models import Param, Run, Tag
+from podium.tracker.runs.search import RUNS
 from podium.tracker.search.syntax import And, Clause, Comparison, Key, Not, Operator, Or
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -85,12 +79,12 @@ def store(session: Session, rows: Iterable[Row]) -> None:
             start_time=row.start_time,
             end_time=row.end_time,
             artifact_uri="",
-            params=[Param(key=key, value=value) for key, value in row.params.items()],
-            tags=[Tag(key=key, value=value) for key, value in row.tags.items()],
-            metrics=[_summary(key, summary) for key, summary in row.metrics.items()],
         )
         session.add(run)
         session.flush()
+        session.add_all(Param(run=run.id, key=key, value=row.params[key]) for key in row.params)
+        session.add_all(Tag(run=run.id, key=key, value=row.tags[key]) for key in row.tags)
+        session.add_all(_summary(run, key, row.metrics[key]) for key in row.metrics)
         for name, digest, context in row.datasets:
             _store_input(session, run, name, digest, context)
     session.flush()
@@ -111,8 +105,9 @@ def _store_input(session: Session, run: Run, name: str, digest: str, context: st
         session.add(DatasetInputTag(input=read.id, key="mlflow.data.context", value=context))
 
 
-def _summary(key: str, summary: Summary) -> MetricSummary:
+def _summary(run: Run, key: str, summary: Summary) -> MetricSummary:
     return MetricSummary(
+        run=run.id,
         key=key,
         last_value=_nan_as_null(summary.last),
         first_value=_nan_as_null(summary.first),

@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from podium.tracker.db import Database
 from podium.tracker.logged_models import OnDataset, OrderTerm, search_models
-from podium.tracker.models import (
+from podium.tracker.logged_models.search import LOGGED_MODELS
+from podium.tracker.logged_models.tables import (
     LoggedModel,
     LoggedModelMetric,
     LoggedModelParam,
     LoggedModelTag,
-    Run,
 )
-from podium.tracker.search import LOGGED_MODELS, Key
+from podium.tracker.models import Run
+from podium.tracker.search import Key
 from podium.tracker.search.syntax import Clause, Value
 from sqlalchemy.orm import Session
 
@@ -141,7 +142,7 @@ TERMS = st.lists(
 
 
 @given(ROWS, st.none() | CLAUSES, st.lists(DATASETS, max_size=2), TERMS)
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 def test_the_database_finds_and_sorts_as_python_does(
     scratch: Scratch,
     rows: list[Row],

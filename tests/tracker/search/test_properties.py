@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from podium.tracker.experiments import EXPERIMENTS
+from podium.tracker.logged_models.search import LOGGED_MODELS
 from podium.tracker.models import Run
+from podium.tracker.runs.search import RUNS
 from podium.tracker.search import (
-    EXPERIMENTS,
-    LOGGED_MODELS,
-    RUNS,
     InvalidSearch,
     compile_filter,
     compile_order,
@@ -154,7 +154,7 @@ SOUP = st.lists(
 
 
 @given(SOUP)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_word_soup_is_refused_or_runs(scratch: Scratch, soup: str) -> None:
     with scratch() as session:
         for entity in (RUNS, EXPERIMENTS, LOGGED_MODELS):
@@ -176,7 +176,7 @@ def test_word_soup_is_refused_or_runs(scratch: Scratch, soup: str) -> None:
 
 
 @given(ROWS, CLAUSES)
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 def test_the_database_finds_what_python_finds(
     scratch: Scratch, rows: list[Row], clause: Clause
 ) -> None:
@@ -195,7 +195,7 @@ ORDERS = st.lists(
 
 
 @given(ROWS, ORDERS)
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 def test_the_database_sorts_as_python_sorts(
     scratch: Scratch, rows: list[Row], orders: list[Order]
 ) -> None:

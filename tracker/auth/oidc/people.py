@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from ... import audit
 from ...db import Database
 from .. import accounts
+from ..caller import Caller
 from ..roles import Role
 from ..tables import Membership, Principal
 from .settings import Oidc
@@ -33,7 +34,7 @@ def admit(db: Database, settings: Oidc, claims: Json) -> int:
     """The id of his account, with the role and groups he has now."""
     for _ in range(_TRIES):
         try:
-            with accounts.changing(db) as session:
+            with db.writing() as session:
                 return _admit(session, settings, claims)
         except AlreadyExists:
             continue  # somebody took the name, or he signs in twice at once: look again
@@ -71,6 +72,7 @@ def _admit(session: Session, settings: Oidc, claims: Json) -> int:
             before={"role": before[0].label, "groups": before[1]},
             after={"role": after[0].label, "groups": after[1]},
             reason=f"as {settings.host} says",
+            actor=Caller(row.name),
         )
     return row.id
 

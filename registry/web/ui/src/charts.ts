@@ -1,77 +1,111 @@
-// The island of charts: <section data-charts="[…]"> with a toolbar and one figure for each metric.
+// The island of charts: <section data-charts> with a form that says how they look and one figure for
+// each metric.
 //
-// Data are fetched for the figures in view, and again every few seconds as long as the page holds an
-// element with data-running. uPlot draws on a canvas, so colours are read from the styles.
+// Data are fetched for the figures in view, many in one request, and again every few seconds as long
+// as the page holds an element with data-running. What has left the view gives its memory back.
 
-import uPlot from "uplot";
-import { line, newer, smooth, type Axis, type Column, type Series, type Unchanged } from "./series.ts";
-
-interface Wanted {
-  run_id: string;
-  key: string;
-  label: string;
-}
-
-interface Look {
-  axis: Axis;
-  log: boolean;
-  weight: number;
-}
+import { Chart } from "./chart.ts";
+import { keepInAddress, readLook, type Look } from "./look.ts";
+import { type Range, type Series, type Unchanged } from "./series.ts";
 
 const POLL_MS = 2000;
-const HEIGHT = 220;
-const COLOURS = 8;
+const SERIES_A_REQUEST = 200;
 
 export function mountCharts(root: HTMLElement): void {
   for (const section of root.querySelectorAll<HTMLElement>("[data-charts]")) {
-    new Board(section);
+    if (!boards.has(section)) {
+      boards.set(section, new Board(section));
+    }
   }
 }
 
+/** The board of a section, for islands that add figures to it. */
+export const boards = new WeakMap<HTMLElement, Board>();
+
 /** All charts of a section, drawn alike. */
-class Board {
-  private readonly charts: Chart[];
-  private readonly look: Look = { axis: "step", log: false, weight: 0 };
+export class Board {
+  private readonly charts = new Map<HTMLElement, Chart>();
   private readonly section: HTMLElement;
+  private readonly form: HTMLFormElement | null;
+  private look: Look;
+  private due = new Set<Chart>();
+  private loading = false;
+  private readonly seen: IntersectionObserver;
 
   constructor(section: HTMLElement) {
     this.section = section;
-    this.charts = [...section.querySelectorAll<HTMLElement>("figure[data-series]")].map(
-      (figure) => new Chart(figure, this.look),
-    );
-    this.readControls();
-    section.querySelector("form")?.addEventListener("input", () => {
-      this.readControls();
-      this.charts.forEach((chart) => chart.draw());
-    });
-    document.addEventListener("podium:theme", () => this.charts.forEach((chart) => chart.draw()));
-    const seen = new IntersectionObserver((entries) => {
-      for (const entry of entries) {
-        const chart = this.charts.find((each) => each.figure === entry.target);
-        if (chart) {
-          chart.visible = entry.isIntersecting;
-          if (entry.isIntersecting && !chart.loaded) {
-            void chart.load();
-          }
-        }
-      }
-    });
-    const sized = new ResizeObserver(() => this.charts.forEach((chart) => chart.resize()));
-    sized.observe(section);
-    this.charts.forEach((chart) => seen.observe(chart.figure));
+    this.form = section.querySelector("form[data-look]");
+    this.look = readLook(this.form);
+    this.form?.addEventListener("input", (event) => this.chosen(event.target));
+    this.form?.addEventListener("submit", (event) => event.preventDefault());
+    this.form?.querySelector("[data-whole]")?.addEventListener("click", () => this.zoom(null));
+    this.showParts();
+    document.addEventListener("podium:theme", () => this.charts.forEach((chart) => chart.repaint()));
+    this.seen = new IntersectionObserver((entries) => this.moved(entries), { rootMargin: "200px" });
+    new ResizeObserver(() => this.charts.forEach((chart) => chart.resize())).observe(section);
+    section.querySelectorAll<HTMLElement>("figure[data-series]").forEach((figure) => this.add(figure));
     this.poll();
   }
 
-  private readControls(): void {
-    const form = this.section.querySelector("form");
-    if (!form) {
-      return;
+  add(figure: HTMLElement): void {
+    if (!this.charts.has(figure)) {
+      this.charts.set(figure, new Chart(figure, this.look, (range) => this.zoom(range)));
+      this.seen.observe(figure);
     }
-    const given = new FormData(form);
-    const axis = given.get("axis");
-    this.look.axis = axis === "time" || axis === "relative" ? axis : "step";
-    this.look.log = given.has("log");
-    this.look.weight = Number(given.get("smooth") ?? 0) / 100;
+  }
+
+  private moved(entries: IntersectionObserverEntry[]): void {
+    for (const entry of entries) {
+      const chart = this.charts.get(entry.target as HTMLElement);
+      if (chart) {
+        chart.visible = entry.isIntersecting;
+        if (chart.visible) {
+          this.load(chart);
+        } else {
+          chart.rest(true);
+        }
+      }
+    }
+  }
+
+  private chosen(control: EventTarget | null): void {
+    const before = this.look;
+    if (control instanceof HTMLInputElement && (control.name === "axis" || control.name === "along")) {
+      this.setRange(null);
+    }
+    this.look = readLook(this.form);
+    this.showParts();
+    if (this.form) {
+      keepInAddress(this.form);
+    }
+    this.charts.forEach((chart) => chart.draw(this.look));
+    if (scopeOf(before) !== scopeOf(this.look)) {
+      this.loadVisible();
+    }
+  }
+
+  /** Show a part of the horizontal axis, at the resolution that the server has. */
+  private zoom(range: Range | null): void {
+    this.setRange(range);
+    this.chosen(null);
+  }
+
+  private setRange(range: Range | null): void {
+    const [from, to] = range ? (this.look.axis === "step" ? [Math.floor(range[0]), Math.ceil(range[1])] : range) : ["", ""];
+    for (const [name, value] of [["from", from], ["to", to]] as const) {
+      const field = this.form?.querySelector<HTMLInputElement>(`[name="${name}"]`);
+      if (field) {
+        field.value = typeof value === "number" ? String(Number(value.toPrecision(12))) : value;
+      }
+    }
+  }
+
+  /** Fields that mean something now are there. */
+  private showParts(): void {
+    const metric = this.form?.querySelector<HTMLInputElement>("[name=axis]:checked")?.value === "metric";
+    for (const [part, on] of [["along", metric], ["range", this.look.range !== null]] as const) {
+      this.form?.querySelectorAll<HTMLElement>(`[data-when="${part}"]`).forEach((each) => (each.hidden = !on));
+    }
   }
 
   private poll(): void {
@@ -84,174 +118,110 @@ class Board {
       }
       ended = document.querySelector("[data-running]") === null;
       if (!document.hidden) {
-        this.charts.filter((chart) => chart.visible).forEach((chart) => void chart.load());
+        this.loadVisible();
       }
     }, POLL_MS);
   }
-}
 
-class Chart {
-  readonly figure: HTMLElement;
-  loaded = false;
-  visible = false;
-  private readonly look: Look;
-  private readonly wanted: Wanted[];
-  private readonly canvas: HTMLElement;
-  private readonly note: HTMLElement | null;
-  private plot: uPlot | null = null;
-  private series: Series[] = [];
-  private width = 0;
-  private loading = false;
-
-  constructor(figure: HTMLElement, look: Look) {
-    this.figure = figure;
-    this.look = look;
-    this.wanted = JSON.parse(figure.dataset["series"] ?? "[]") as Wanted[];
-    this.canvas = figure.querySelector<HTMLElement>("[data-canvas]") ?? figure;
-    this.note = figure.querySelector<HTMLElement>("[data-note]");
+  private loadVisible(): void {
+    this.charts.forEach((chart) => {
+      if (chart.visible && chart.figure.isConnected) {
+        this.load(chart);
+      }
+    });
   }
 
-  async load(): Promise<void> {
-    if (this.loading) {
+  /** Soon, together with the others that are due. */
+  private load(chart: Chart): void {
+    this.due.add(chart);
+    if (!this.loading) {
+      this.loading = true;
+      queueMicrotask(() => void this.loadDue());
+    }
+  }
+
+  private async loadDue(): Promise<void> {
+    while (this.due.size > 0) {
+      const charts: Chart[] = [];
+      let series = 0;
+      for (const chart of this.due) {
+        const more = chart.asked("").length;
+        if (charts.length > 0 && series + more > SERIES_A_REQUEST) {
+          break;
+        }
+        charts.push(chart);
+        series += more;
+        this.due.delete(chart);
+      }
+      await this.fetch(charts.filter((chart) => chart.visible));
+    }
+    this.loading = false;
+  }
+
+  private async fetch(charts: Chart[]): Promise<void> {
+    if (charts.length === 0) {
       return;
     }
-    this.loading = true;
-    const width = Math.max(100, Math.min(4000, Math.round(this.canvas.clientWidth)));
+    const width = Math.max(...charts.map((chart) => chart.width));
+    const window = this.window(charts);
+    const scope = JSON.stringify([width, window, scopeOf(this.look)]);
+    const asked = charts.map((chart) => chart.asked(scope));
     try {
       const response = await fetch("/api/v1/charts", {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ series: this.asked(width), width }),
+        body: JSON.stringify({ series: asked.flat(), width, band: true, ...window }),
       });
       if (!response.ok) {
         throw new Error(`the server answered ${response.status}`);
       }
       const answer = (await response.json()) as { series: (Series | Unchanged)[] };
-      const fresh = newer(this.series, answer.series);
-      if (fresh !== this.series) {
-        this.series = fresh;
-        this.loaded = true;
-        this.width = width;
-        this.draw();
+      let start = 0;
+      for (const [index, chart] of charts.entries()) {
+        const mine = asked[index]?.length ?? 0;
+        chart.take(answer.series.slice(start, start + mine), scope);
+        start += mine;
+        await painted(); // a chart of a hundred lines takes a while: the first is not held up by the last
       }
     } catch (error) {
-      this.say(`This chart could not be loaded: ${error instanceof Error ? error.message : error}.`);
-    } finally {
-      this.loading = false;
+      const why = error instanceof Error ? error.message : String(error);
+      // What is drawn already stays: the next turn asks again.
+      charts.filter((chart) => !chart.loaded).forEach((chart) => chart.say(`This chart could not be loaded: ${why}. It is tried again.`));
     }
   }
 
-  /** Series to ask for: of those that are here, for this width, only what is new. */
-  private asked(width: number): object[] {
-    return this.wanted.map(({ run_id, key }, index) => {
-      const known = width === this.width ? this.series[index] : undefined;
-      return known ? { run_id, key, received: known.received } : { run_id, key };
+  /** The part of the axis that is seen, in the server's terms; a metric's is not known to it. */
+  private window(charts: Chart[]): object {
+    const { axis, range } = this.look;
+    if (!range) {
+      return {};
+    }
+    if (axis === "step") {
+      return { first_step: Math.floor(range[0]), last_step: Math.ceil(range[1]) };
+    }
+    const between = (first: number, last: number): object => ({
+      first_timestamp: Math.max(0, Math.floor(first)),
+      last_timestamp: Math.max(0, Math.ceil(last)),
     });
-  }
-
-  draw(): void {
-    if (!this.loaded) {
-      return;
+    if (axis === "time") {
+      return between(range[0] * 1000, range[1] * 1000);
     }
-    const [data, shown] = this.table();
-    if (data[0].length === 0) {
-      this.say("No points yet.");
-      return;
+    const starts = charts.map((chart) => chart.starts);
+    if (axis === "metric" || starts.includes(null)) {
+      return {};
     }
-    this.say("");
-    const key = JSON.stringify([this.look.axis, this.look.log, document.documentElement.dataset["theme"], shown.length]);
-    if (this.plot && this.figure.dataset["drawn"] === key) {
-      this.plot.setData(data);
-      return;
-    }
-    this.plot?.destroy();
-    this.figure.dataset["drawn"] = key;
-    this.plot = new uPlot(this.options(shown), data, this.canvas);
-  }
-
-  resize(): void {
-    if (this.plot && this.canvas.clientWidth > 0) {
-      this.plot.setSize({ width: this.canvas.clientWidth, height: HEIGHT });
-    }
-  }
-
-  /** uPlot's table of one x column for all series; where smoothed, the raw values stay behind. */
-  private table(): [uPlot.AlignedData, { label: string; colour: number; faint: boolean }[]] {
-    const tables: uPlot.AlignedData[] = [];
-    const shown: { label: string; colour: number; faint: boolean }[] = [];
-    this.series.forEach((series, index) => {
-      const [x, y] = line(series, this.look.axis, this.look.log);
-      const label = this.wanted[index]?.label ?? series.key;
-      const columns: Column[] = [y];
-      if (this.look.weight > 0) {
-        columns.push(smooth(y, this.look.weight));
-        shown.push({ label: `${label} (raw)`, colour: index, faint: true });
-      }
-      shown.push({ label, colour: index, faint: false });
-      tables.push([x, ...columns]);
-    });
-    return [tables.length === 1 && tables[0] ? tables[0] : uPlot.join(tables), shown];
-  }
-
-  private options(shown: { label: string; colour: number; faint: boolean }[]): uPlot.Options {
-    const ink = colour(this.figure, "--quiet");
-    const grid = colour(this.figure, "--rule");
-    const axis: uPlot.Axis = {
-      stroke: ink,
-      grid: { stroke: grid, width: 1 },
-      ticks: { stroke: grid, width: 1, size: 4 },
-      font: "12px system-ui, sans-serif",
-    };
-    const label = { step: "step", time: "time", relative: "minutes" }[this.look.axis];
-    return {
-      width: Math.max(100, this.canvas.clientWidth),
-      height: HEIGHT,
-      cursor: { sync: { key: "podium" }, points: { size: 6 }, drag: { x: true, y: false } },
-      legend: { live: true },
-      scales: {
-        x: { time: this.look.axis === "time" },
-        y: { distr: this.look.log ? 3 : 1 },
-      },
-      padding: [8, 12, 0, 0],
-      axes: [{ ...axis, size: 32 }, { ...axis, size: 56, values: (_, ticks) => ticks.map(tick) }],
-      series: [
-        { label, ...(this.look.axis === "time" ? {} : { value: (_: uPlot, x: number | null) => tick(x) }) },
-        ...shown.map((each) => ({
-          label: each.label,
-          stroke: colour(this.figure, `--series-${1 + (each.colour % COLOURS)}`),
-          width: each.faint ? 1 : 1.75,
-          alpha: each.faint ? 0.3 : 1,
-          points: { size: 4 },
-          value: (_: uPlot, y: number | null) => tick(y),
-        })),
-      ],
-    };
-  }
-
-  private say(text: string): void {
-    if (this.note) {
-      this.note.textContent = text;
-      this.note.hidden = text === "";
-    }
+    const known = starts as Range[];
+    const [first, last] = [Math.min(...known.map(([each]) => each)), Math.max(...known.map(([, each]) => each))];
+    return between(first + range[0] * 60_000, last + range[1] * 60_000);
   }
 }
 
-/** The colour a custom property stands for in the theme that is on. */
-function colour(within: HTMLElement, property: string): string {
-  const probe = document.createElement("span");
-  probe.style.color = `var(${property})`;
-  within.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
+/** When what was drawn is on the screen, or would be if the page were seen. */
+function painted(): Promise<void> {
+  return new Promise((done) => (document.hidden ? done() : requestAnimationFrame(() => setTimeout(done))));
 }
 
-function tick(value: number | null): string {
-  if (value === null) {
-    return "–";
-  }
-  const size = Math.abs(value);
-  return size !== 0 && (size < 1e-3 || size >= 1e6)
-    ? value.toExponential(2)
-    : String(Number(value.toPrecision(5)));
+/** What of a look decides which points are asked for. */
+function scopeOf({ axis, along, range }: Look): string {
+  return axis === "metric" ? `along ${along}` : range ? JSON.stringify([axis, range]) : "";
 }

@@ -8,6 +8,8 @@ export function keepFresh(mount: (element: HTMLElement) => void): void {
   const timer = setInterval(() => {
     if (document.querySelector("[data-running]") === null) {
       clearInterval(timer);
+    } else if (document.querySelector("[data-live]") === null) {
+      return; // what runs here is kept fresh otherwise
     } else if (!document.hidden) {
       void refresh(mount);
     }
@@ -28,13 +30,27 @@ async function refresh(mount: (element: HTMLElement) => void): Promise<void> {
   const page = new DOMParser().parseFromString(text, "text/html");
   for (const old of document.querySelectorAll<HTMLElement>("[data-live][id]")) {
     const found = page.getElementById(old.id);
-    if (found && !isBusy(old) && (!old.dataset["version"] || old.dataset["version"] !== found.dataset["version"])) {
+    if (found && !isBusy(old) && hasChanged(old, found)) {
       const fresh = document.importNode(found, true);
+      sent.set(fresh, found.outerHTML);
       carry(old, fresh);
       old.replaceWith(fresh);
       mount(fresh);
     }
   }
+  document.dispatchEvent(new Event("podium:fresh"));
+}
+
+/** What was sent before is kept: the page may have changed it since, as its times and ticks are. */
+const sent = new WeakMap<HTMLElement, string>();
+
+function hasChanged(old: HTMLElement, found: HTMLElement): boolean {
+  if (old.dataset["version"]) {
+    return old.dataset["version"] !== found.dataset["version"];
+  }
+  const before = sent.get(old);
+  sent.set(old, found.outerHTML);
+  return before !== found.outerHTML;
 }
 
 function isBusy(element: HTMLElement): boolean {

@@ -1,13 +1,18 @@
 // What every page loads: the styles, htmx for fragments, and the islands.
 
 import "uplot/dist/uPlot.min.css";
-import "./podium.css";
+import "./style/podium.css";
 import htmx from "htmx.org";
-import { mountCharts } from "./charts.ts";
 import { pathOfHash } from "./hash.ts";
 import { mountCopyButtons } from "./copy.ts";
+import { mountKeyboard } from "./keyboard.ts";
 import { keepFresh } from "./live.ts";
+import { mountPlots } from "./plots.ts";
+import { mountPalette } from "./palette.ts";
+import { mountMoments } from "./moment.ts";
+import { mountSteps } from "./steps.ts";
 import { mountThemeSwitch } from "./theme.ts";
+import { mountTimes } from "./times.ts";
 
 const moved = pathOfHash(location.hash);
 if (moved) {
@@ -15,11 +20,25 @@ if (moved) {
 }
 
 function mount(element: HTMLElement): void {
-  mountCharts(element);
+  if (element.querySelector("[data-charts]")) {
+    void import("./board.ts").then(({ mountBoards }) => mountBoards(element));
+  }
+  if (element.querySelector("[data-complete], [data-columns], [data-rows], [data-selection]")) {
+    void import("./table.ts").then(({ mountTable }) => mountTable(element));
+  }
+  if (element.querySelector("[data-log]")) {
+    void import("./log.ts").then(({ mountLogs }) => mountLogs(element));
+  }
+  mountSteps(element);
+  mountMoments(element);
+  mountTimes(element);
   mountCopyButtons(element);
+  mountPlots(element);
 }
 
 mountThemeSwitch();
+mountPalette();
+mountKeyboard();
 // htmx calls this for the whole page, and again for each fragment that it puts in.
 htmx.onLoad((element) => {
   if (element instanceof HTMLElement) {

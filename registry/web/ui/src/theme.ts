@@ -12,10 +12,14 @@ export function mountThemeSwitch(): void {
   }
   const root = document.documentElement;
   const show = (theme: Theme): void => {
-    button.textContent = `Theme: ${theme}`;
+    button.setAttribute("aria-label", `Theme: ${theme}`);
+    button.title = `Theme: ${theme}`;
+    const said = button.querySelector("[data-theme-said]");
+    if (said) {
+      said.textContent = theme;
+    }
   };
   show(themeOf(root.dataset["theme"]));
-  button.hidden = false;
   button.addEventListener("click", () => {
     const current = CHOICES.indexOf(themeOf(root.dataset["theme"]));
     const next = CHOICES[(current + 1) % CHOICES.length] ?? "system";

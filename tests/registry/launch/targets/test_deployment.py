@@ -9,7 +9,10 @@ from podium.registry.launch.state import Delete, Phase
 from podium.registry.launch.targets import deployment
 
 from ..live import NAMESPACE, condition, live, state
-from ..samples import main, manifests, minimal
+from ..samples import main, manifests, minimal, refusals
+
+_SOURCE = {"model": "churn", "version": 7}
+_TRACKING = {"uri": "http://podium.podium.svc", "secret": "podium-token"}
 
 _UP = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "observedGeneration": 1}
 _PROGRESS = condition(
@@ -48,7 +51,7 @@ def test_one_that_is_not_there() -> None:
 
 def test_the_next_version_takes_the_place_of_the_last() -> None:
     seven, eight = (
-        main(minimal("deployment"), source={"model": "churn", "version": version})
+        main(minimal("deployment"), source=_SOURCE | {"version": version}, tracking=_TRACKING)
         for version in (7, 8)
     )
     assert seven["metadata"]["name"] == eight["metadata"]["name"]
@@ -61,7 +64,8 @@ def test_stages_and_namespaces_are_services_of_their_own() -> None:
         main(
             minimal("deployment"),
             namespace=namespace,
-            source={"model": "churn", "version": 7, "stage": stage},
+            source=_SOURCE | {"stage": stage},
+            tracking=_TRACKING,
         )["metadata"]["name"]
         for namespace in ("a", "b")
         for stage in ("Staging", "Production")
@@ -86,6 +90,36 @@ def test_metrics_at_a_port_of_their_own_go_through_the_service() -> None:
     assert {"name": "metrics", "containerPort": 9090} in container["ports"]
     _, monitor, _ = manifests(minimal("deployment"), monitoring={"port": 8080})
     assert monitor["spec"]["endpoints"][0]["port"] == "http"
+
+
+class TestServeModel:
+    """What is run where nobody says how a registered version is served."""
+
+    def test_it_is_told_the_version_and_the_ports(self) -> None:
+        made = self._command(serving={"port": 9000}, monitoring={"port": 9001})
+        assert made == [
+            *("podium", "serve-model", "--folder", "/scratch/model"),
+            *("--port", "9000", "--metrics-port", "9001", "--", "churn", "7"),
+        ]
+
+    @pytest.mark.parametrize("said", [{"command": ["serve"]}, {"args": ["--fast"]}])
+    def test_who_says_how_is_left_alone(self, said: dict[str, list[str]]) -> None:
+        assert self._command(**said) == said.get("command")
+
+    def test_it_asks_the_server_for_the_checksums(self) -> None:
+        [line] = refusals(minimal("deployment"), source=_SOURCE)
+        assert line.startswith("tracking: is missing; the server knows the checksums")
+
+    def test_mlserver_has_its_metrics_at_a_port_of_their_own(self) -> None:
+        monitoring = {"port": 8080}
+        [line] = refusals(
+            minimal("deployment"), source=_SOURCE, tracking=_TRACKING, monitoring=monitoring
+        )
+        assert line.startswith("monitoring.port: must differ from serving.port")
+
+    def _command(self, **more: Any) -> object:
+        made = main(minimal("deployment"), source=_SOURCE, tracking=_TRACKING, **more)
+        return made["spec"]["template"]["spec"]["containers"][0].get("command")
 
 
 def test_endpoint_and_stop() -> None:

@@ -40,8 +40,9 @@ def test_the_first_worker_is_the_master() -> None:
 
 
 def test_retries_restart_in_place() -> None:
+    """The operator gives up when restarts reach the limit: `make test-operators`."""
     made = main(minimal("pytorchjob"), retries=3)["spec"]
-    assert made["runPolicy"]["backoffLimit"] == 3
+    assert made["runPolicy"]["backoffLimit"] == 4
     assert made["pytorchReplicaSpecs"]["Master"]["restartPolicy"] == "OnFailure"
 
 

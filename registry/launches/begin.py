@@ -1,0 +1,176 @@
+"""Bringing a launch to its cluster."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from podium.client.entities import RunStatus
+from podium.client.errors import PodiumError
+from podium.client.launches import LaunchState
+from podium.tracker import runs
+from podium.tracker.models import Run
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..launch.diagnose import Diagnosis, diagnose
+from ..launch.faults import InvalidLaunch
+from ..launch.kube import Away, NotNow, Refused
+from ..models import ModelVersion
+from .leases import backoff
+from .plan import Plan, asked
+from .tables import LaunchRow
+from .write import end, set_state
+
+if TYPE_CHECKING:
+    from .turn import Slots, Turn
+
+LONGEST_RETRY_MS = 300_000
+
+
+def plan(turn: Turn, row: LaunchRow) -> None:
+    """Find out where it goes and what its objects are called."""
+    try:
+        made = turn.plan_of(row)
+    except InvalidLaunch as wrong:
+        _refuse(turn, row, "Invalid", wrong.message)
+        return
+    with turn.writing(row) as (session, current):
+        if current is None:
+            return
+        current.cluster, current.namespace = made.cluster, made.namespace
+        current.object_name = made.name
+        current.objects, current.rates = json.dumps(made.objects), json.dumps(made.rates)
+        current.currency = turn.site.prices.currency
+        current.digest = current.digest or _digest(session, row)
+        current.queue, current.deadline = made.spec.queue or "", made.spec.deadline
+    turn.step("planned")
+
+
+def _digest(session: Session, row: LaunchRow) -> str:
+    """Of the files as they are now, where nobody had looked at them when it was started."""
+    of_version = select(ModelVersion.digest).where(
+        ModelVersion.model == row.model, ModelVersion.version == row.version
+    )
+    return session.scalar(of_version) or ""
+
+
+def begin(turn: Turn, row: LaunchRow, newest: Slots) -> None:
+    """Bring it to the cluster if it is not there and its time has come."""
+    latest = newest.get((row.namespace, row.object_name), row)
+    if latest.id != row.id:
+        if row.uid is None:  # a later will came before this one was carried out
+            with turn.writing(row) as (session, current):
+                if current is not None:
+                    end(session, current, LaunchState.REPLACED)
+        return
+    # Whether one that is to stop got there all the same will be seen.
+    if row.uid is not None or row.desired == "STOP" or row.due > turn.now:
+        return
+    turn.keep_lease()
+    try:
+        _make_run(turn, row)
+        uid = _apply(turn, turn.plan_of(row))
+    except InvalidLaunch as wrong:
+        _refuse(turn, row, "Invalid", wrong.message)
+    except Refused as refused:
+        found = diagnose([refused.answer])
+        _refuse(turn, row, found.code if found else "Refused", refused.message, found)
+    except NotNow as later:
+        _try_later(turn, row, later)
+    except Away:
+        raise
+    except PodiumError as error:  # the run cannot be made
+        _refuse(turn, row, "NoRun", error.message)
+    else:
+        turn.step("applied")
+        turn.memory.applied[row.id] = time.monotonic()
+        _note_applied(turn, row, uid)
+        turn.step("written")
+
+
+def _make_run(turn: Turn, row: LaunchRow) -> None:
+    """The run that the code is to log to, unless somebody has named one: twice is once."""
+    if row.run_id is None or asked(row.spec).get("run_id"):
+        return
+    about = f" v{row.version}" if row.version else ""
+    place = _experiment_of(turn, row)
+    runs.create_run(
+        turn.db,
+        run_id=row.run_id,
+        experiment_id=place,
+        experiment_name=None if place else row.name,
+        run_name=f"{row.purpose} {row.name}{about}",
+        user_id=row.author,
+        status=RunStatus.SCHEDULED,
+        tags={"podium.launch": row.launch_id},
+    )
+    turn.step("run made")
+
+
+def _experiment_of(turn: Turn, row: LaunchRow) -> str | None:
+    """That of the run which made the version; None where there is none any more."""
+    with turn.db.reading() as session:
+        made_by = session.scalar(
+            select(ModelVersion.run_id).where(
+                ModelVersion.model == row.model, ModelVersion.version == row.version
+            )
+        )
+        found = select(Run.experiment_id).where(
+            Run.run_id == (made_by or ""), Run.lifecycle_stage == "active"
+        )
+        number = session.scalar(found)
+        return None if number is None else str(number)
+
+
+def _apply(turn: Turn, made: Plan) -> str:
+    """All objects, the main one last; the others are its own, so that they go with it."""
+    if made.spec.target == "kfp":
+        assert turn.pipelines is not None  # noqa: S101  (a plan without them is refused)
+        return str(turn.pipelines.ensure(made.manifests[0]["body"])["run_id"])
+    *others, main = made.manifests
+    for each in others:
+        turn.cluster.apply(each)
+        turn.step("applied another")
+    there = turn.cluster.apply(main)
+    owner = {
+        "apiVersion": main["apiVersion"],
+        "kind": main["kind"],
+        "name": main["metadata"]["name"],
+        "uid": there["metadata"]["uid"],
+    }
+    for each in others:
+        turn.step("applied main")
+        turn.cluster.apply({**each, "metadata": {**each["metadata"], "ownerReferences": [owner]}})
+    return str(there["metadata"]["uid"])
+
+
+def _note_applied(turn: Turn, row: LaunchRow, uid: str) -> None:
+    with turn.writing(row) as (session, current):
+        if current is None:
+            return
+        current.uid, current.applied, current.tries = uid, turn.now, 0
+        current.counted = turn.now if current.counted is None else current.counted
+        set_state(session, current, LaunchState.PENDING)
+
+
+def _try_later(turn: Turn, row: LaunchRow, later: NotNow) -> None:
+    with turn.writing(row) as (session, current):
+        if current is None:
+            return
+        current.tries += 1
+        wait = backoff(current.tries, longest=LONGEST_RETRY_MS)
+        current.due = turn.now + max(wait, int((later.retry_after or 0) * 1000))
+        set_state(session, current, LaunchState.WAITING, reason="NotNow", message=later.message)
+
+
+def _refuse(
+    turn: Turn, row: LaunchRow, reason: str, message: str, found: Diagnosis | None = None
+) -> None:
+    with turn.writing(row) as (session, current):
+        if current is None:
+            return
+        current.diagnosis = json.dumps(asdict(found)) if found else ""
+        end(session, current, LaunchState.FAILED, reason=reason, message=message)

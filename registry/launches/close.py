@@ -1,0 +1,192 @@
+"""Ending a launch: telling the cluster to stop it, and keeping what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+from podium.client.entities import RunStatus
+from podium.client.errors import PodiumError
+from podium.client.launches import LaunchState
+from podium.tracker.artifacts.paths import ArtifactPath, parse_artifact_uri
+from podium.tracker.clock import now_ms
+from podium.tracker.models import Run
+from podium.tracker.runs.states import set_state
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..launch.kinds import Kind
+from ..launch.kube import Away, NotNow, Refused
+from ..launch.names import LAUNCH, Manifest, label_value
+from ..launch.state import Action, Delete, Patch, Request
+from ..launch.targets import TARGETS
+from . import leases, logs
+from .tables import LaunchRow
+
+if TYPE_CHECKING:
+    from .turn import Turn
+
+_AGAIN_SECONDS = 10.0
+# So long logs are tried again: of a node that does not answer, and for a store that does not.
+_NODE_MS, _STORE_MS = 60_000, 3_600_000
+
+log = structlog.get_logger("podium.launches")
+
+
+def stop(turn: Turn, row: LaunchRow) -> None:
+    """Tell the cluster; what a pod has written is kept first, for it goes with the pod."""
+    if _is_early(turn, row):
+        return
+    if row.logs == "[]":
+        try:
+            _keep_logs(turn, row)
+        except NotNow as later:  # as of a node that is lost, whose pods are to go all the same
+            log.info("logs not kept", launch=row.launch_id, reason=later.message)
+    try:
+        for action in TARGETS[row.target].stop(_objects(turn, row)):
+            _do(turn, action)
+    except Refused as refused:  # others are to be stopped all the same
+        turn.remark(row, refused)
+    else:
+        turn.memory.refused.pop(row.id, None)
+    turn.memory.stopped[row.id] = time.monotonic()
+    turn.step("stopped")
+
+
+def close(turn: Turn, row: LaunchRow) -> None:
+    """Keep the logs of what has ended, end its run, clear away what is left: then it is closed."""
+    if row.id in turn.memory.refused and _is_early(turn, row):
+        return
+    turn.keep_lease()
+    try:
+        if row.applied is not None and row.logs == "[]":
+            _keep_logs(turn, row)
+        if row.state in (LaunchState.STOPPED, LaunchState.REPLACED):
+            _clear_away(turn, row)
+    except NotNow as later:
+        log.info("launch not closed", launch=row.launch_id, reason=later.message)
+        return
+    except Refused as refused:
+        turn.memory.stopped[row.id] = time.monotonic()
+        turn.remark(row, refused)
+        return
+    with turn.db.writing() as session:
+        leases.check(session, turn.lease)
+        _end_run(session, row)
+        found = session.get(LaunchRow, row.id, with_for_update=True, populate_existing=True)
+        if found is not None:
+            found.closed = True
+    turn.memory.applied.pop(row.id, None)
+    turn.memory.stopped.pop(row.id, None)
+    turn.memory.refused.pop(row.id, None)
+    turn.step("closed")
+
+
+def _is_early(turn: Turn, row: LaunchRow) -> bool:
+    """Whether the cluster was told just now."""
+    told = turn.memory.stopped.get(row.id, -_AGAIN_SECONDS)
+    return time.monotonic() - told < _AGAIN_SECONDS
+
+
+def _keep_logs(turn: Turn, row: LaunchRow) -> None:
+    if row.target == "kfp" or not row.object_name:
+        return
+    try:
+        pods = logs.pods_of(
+            turn.cluster, row.namespace, label_value(row.launch_id), row.object_name
+        )
+        kept = logs.keep(
+            turn.cluster, turn.db, turn.store, _root(turn, row), namespace=row.namespace, pods=pods
+        )
+    except Away:
+        raise
+    except PodiumError as error:
+        log.warning("logs not kept", launch=row.launch_id, reason=error.message)
+        if isinstance(error, Refused):
+            turn.remark(row, error)
+        else:
+            _try_again(row, turn.now, _STORE_MS)
+        return
+    if not kept.whole:
+        _try_again(row, turn.now, _NODE_MS)
+    if not kept.files:
+        return
+    with turn.db.writing() as session:
+        leases.check(session, turn.lease)
+        found = session.get(LaunchRow, row.id, with_for_update=True, populate_existing=True)
+        if found is not None:
+            found.log, found.logs = kept.last, json.dumps(kept.files)
+    turn.step("logs kept")
+
+
+def _try_again(row: LaunchRow, now: int, patience: int) -> None:
+    """At a later turn, but not for ever; one that is to stop is stopped without its log."""
+    if row.ended is not None and now < row.ended + patience:
+        raise NotNow("Its logs cannot be kept yet.")
+
+
+def _root(turn: Turn, row: LaunchRow) -> ArtifactPath:
+    """With the files of its run or, where it has none, in a folder of its own."""
+    with turn.db.reading() as session:
+        uri = session.scalar(select(Run.artifact_uri).where(Run.run_id == (row.run_id or "")))
+    return parse_artifact_uri(uri) if uri else ArtifactPath(f"launches/{row.launch_id}")
+
+
+def _objects(turn: Turn, row: LaunchRow) -> list[Manifest]:
+    """Those of this launch, as they are now; one that another has taken over is not."""
+    if row.target == "kfp":
+        api = turn.pipelines
+        run = None if api is None else api.get(row.uid) if row.uid else api.find(row.object_name)
+        return [dict(run)] if run else []
+    found = []
+    for api_version, kind, name in json.loads(row.objects):
+        there = turn.cluster.get(Kind(api_version, kind), row.namespace, name)
+        labels = (there or {}).get("metadata", {}).get("labels") or {}
+        if there is not None and labels.get(LAUNCH) == label_value(row.launch_id):
+            found.append(there)
+    workload = turn.view.workloads(row.namespace).get(row.uid or "")
+    return [*found, workload] if workload else found
+
+
+def _do(turn: Turn, action: Action) -> None:
+    match action:
+        case Request():
+            assert turn.pipelines is not None  # noqa: S101
+            turn.pipelines.do(action)
+        case Delete():
+            kind = Kind(action.api_version, action.kind)
+            turn.cluster.delete(kind, action.namespace or "default", action.name)
+        case Patch():
+            kind = Kind(action.api_version, action.kind)
+            turn.cluster.patch(kind, action.namespace or "default", action.name, action.body)
+
+
+def _clear_away(turn: Turn, row: LaunchRow) -> None:
+    """What would else stay suspended, or belong to nobody."""
+    for each in _objects(turn, row):
+        if each.get("kind") == "Workload" or row.target == "kfp":
+            continue
+        kind = Kind(each["apiVersion"], each["kind"])
+        turn.cluster.delete(kind, row.namespace, each["metadata"]["name"])
+
+
+def _end_run(session: Session, row: LaunchRow) -> None:
+    """A run that its code did not end, because it was stopped or never began."""
+    if row.run_id is None:
+        return
+    run = session.scalar(
+        select(Run)
+        .where(Run.run_id == row.run_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if run is None or run.status not in (RunStatus.RUNNING, RunStatus.SCHEDULED):
+        return
+    run.alive_until = None
+    run.end_time = max(run.start_time, now_ms())  # it began by the clock of its pod
+    set_state(session, run, _RUNS.get(LaunchState(row.state), RunStatus.FAILED))
+
+
+_RUNS = {LaunchState.SUCCEEDED: RunStatus.FINISHED, LaunchState.STOPPED: RunStatus.KILLED}

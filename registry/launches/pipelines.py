@@ -1,0 +1,90 @@
+"""Kubeflow Pipelines' REST API, which is no Kubernetes API: runs of pipelines, v2beta1.
+
+Its address is the administrator's, in the site's file; of what a user says nothing becomes part of
+an address, and redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+
+from ..launch.kube import Away, NotNow, Refused
+from ..launch.state import Request
+from ..launch.targets.kfp import RUNS
+
+_RUN = re.compile(r"[A-Za-z0-9-]{1,64}")
+_LARGEST = 16 * 1024 * 1024
+
+
+class Pipelines:
+    def __init__(self, cluster: str, address: str) -> None:
+        self._cluster, self._address = cluster, address.rstrip("/")
+        self._http = urllib3.PoolManager(
+            retries=False, timeout=urllib3.Timeout(connect=5, read=30), maxsize=4
+        )
+
+    def ensure(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The run of this name, which is made if there is none: the API has no names of its own
+        choice, so it is looked for first."""
+        return self.find(str(body["display_name"])) or self._ask("POST", RUNS, body)
+
+    def find(self, name: str) -> Mapping[str, Any] | None:
+        predicate = {"operation": "EQUALS", "key": "display_name", "string_value": name}
+        query = urlencode({"page_size": 1, "filter": json.dumps({"predicates": [predicate]})})
+        found = self._ask("GET", f"{RUNS}?{query}").get("runs") or ()
+        return dict(found[0]) if found else None
+
+    def get(self, run: str) -> Mapping[str, Any] | None:
+        if not _RUN.fullmatch(run):
+            return None
+        try:
+            return self._ask("GET", f"{RUNS}/{run}")
+        except Refused as refused:
+            if refused.code_number == 404:
+                return None
+            raise
+
+    def do(self, request: Request) -> None:
+        try:
+            self._ask(request.method, request.path, request.body)
+        except Refused as refused:
+            if refused.code_number != 404:
+                raise
+
+    def _ask(self, method: str, path: str, sent: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            answer = self._http.request(
+                method,
+                self._address + path,
+                body=None if sent is None else json.dumps(sent),
+                headers={"Content-Type": "application/json", "Accept": "application/json"},
+                redirect=False,
+                preload_content=False,
+            )
+            text = answer.read(_LARGEST, decode_content=True).decode("utf-8", "replace")
+            answer.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Away(
+                f"Kubeflow Pipelines of {self._cluster} does not answer: "
+                f"{' '.join(str(error).split())[:300]}"
+            ) from None
+        try:
+            found = json.loads(text or "{}")
+        except ValueError:
+            found = {"message": text[:500]}
+        if answer.status in (408, 429) or answer.status >= 500:
+            raise NotNow(
+                f"Kubeflow Pipelines of {self._cluster} says {answer.status}: {text[:300]}"
+            )
+        if answer.status >= 300:
+            body = found if isinstance(found, dict) else {}
+            message = body.get("error_message") or body.get("message")
+            message = message or f"It answered {answer.status}: {text[:500]}"
+            raise Refused({"code": answer.status, "reason": "BadRequest", "message": message})
+        return found if isinstance(found, dict) else {}

@@ -1,0 +1,121 @@
+"""From what was asked to what goes to which cluster: the spec complete, held against the site."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from podium.tracker.artifacts.paths import parse_artifact_uri
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..launch.faults import InvalidLaunch, refuse
+from ..launch.names import Manifest, object_name
+from ..launch.render import find_target, load_spec, render
+from ..launch.site import Prices, Site
+from ..launch.spec import LaunchSpec, Owner, Purpose
+from ..models import ModelVersion, RegisteredModel
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    spec: LaunchSpec
+    cluster: str
+    namespace: str
+    manifests: tuple[Manifest, ...]
+
+    @property
+    def name(self) -> str:
+        return object_name(self.spec)
+
+    @property
+    def objects(self) -> list[list[str]]:
+        """apiVersion, kind and name of each, the main one last; none of a call of another API."""
+        return [
+            [each["apiVersion"], each["kind"], each["metadata"]["name"]]
+            for each in self.manifests
+            if "kind" in each
+        ]
+
+    @property
+    def rates(self) -> Json:
+        return rates(self.spec, self.spec.site.prices)
+
+
+def make_plan(data: Mapping[str, Any], site: Site, *, owner: Owner) -> Plan:
+    """:class:`InvalidLaunch` says all that is wrong."""
+    spec = load_spec(data, site=site, owner=owner)
+    refuse(_homeless(spec, site))
+    cluster = spec.cluster or next(iter(site.clusters))
+    namespace = spec.namespace or site.clusters[cluster].namespace
+    spec = replace(spec, cluster=cluster, namespace=namespace)
+    return Plan(spec, cluster, namespace, tuple(render(spec)))
+
+
+def complete(session: Session, data: Mapping[str, Any], *, artifacts: str) -> Json:
+    """With what follows from the version it is of: where its files are, and those of a canary."""
+    made = dict(data)
+    source = made.get("source")
+    if not isinstance(source, Mapping) or not source.get("model"):
+        return made
+    takes = find_target(made.get("target")).TAKES
+    name = str(source["model"])
+    if "storage" in takes and not made.get("storage"):
+        made["storage"] = storage(session, name, source.get("version"), artifacts)
+    canary = made.get("canary")
+    if isinstance(canary, Mapping) and canary.get("version") and not canary.get("storage"):
+        found = storage(session, name, canary["version"], artifacts)
+        made["canary"] = {**canary, "storage": found}
+    return made
+
+
+def storage(session: Session, name: str, version: object, artifacts: str) -> str | None:
+    """Where pods find a version's files; None where these are in a folder that only we can see."""
+    if not isinstance(version, int):  # what is none is refused where the spec is read
+        return None
+    location = session.scalar(
+        select(ModelVersion.storage_location)
+        .join(RegisteredModel, RegisteredModel.id == ModelVersion.model)
+        .where(RegisteredModel.name == name, ModelVersion.version == version)
+    )
+    if not location or not artifacts.startswith("s3://"):
+        return None
+    return f"{artifacts.rstrip('/')}/{parse_artifact_uri(location)}"
+
+
+def logs_to_a_run(data: Mapping[str, Any]) -> bool:
+    """Whether the launched code is given a run to log to."""
+    learns = data.get("purpose") in (Purpose.TRAIN, Purpose.EVALUATE)
+    return learns and "run_id" in find_target(data.get("target")).TAKES
+
+
+def rates(spec: LaunchSpec, prices: Prices) -> Json:
+    """What a pod's hour costs: all of it by its class, else each of its GPUs and cores."""
+    named = spec.resources.named
+    if named and named in prices.classes:
+        return {"pod": prices.classes[named]}
+    product = spec.resources.gpu.product if spec.resources.gpu else None
+    return {"gpu": prices.products.get(product or "", prices.gpu), "cpu": prices.cpu}
+
+
+def asked(spec: str) -> Json:
+    found: Json = json.loads(spec)
+    return found
+
+
+def _homeless(spec: LaunchSpec, site: Site) -> Iterator[str]:
+    if not site.clusters:
+        raise InvalidLaunch(
+            ["cluster: there is none; an administrator names them in PODIUM_LAUNCH_SITE"]
+        )
+    cluster = spec.cluster or next(iter(site.clusters))
+    if spec.target == "kfp" and not site.clusters[cluster].pipelines:
+        having = [name for name, each in site.clusters.items() if each.pipelines]
+        yield (
+            f"cluster: {cluster} has no Kubeflow Pipelines; "
+            f"{'name ' + ' or '.join(having) if having else 'an administrator sets its pipelines'}"
+        )

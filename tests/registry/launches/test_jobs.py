@@ -1,0 +1,423 @@
+"""Trainings and evaluations, from the row to the kept log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from podium.client.entities import RunStatus
+from podium.client.errors import Conflict, NotFound, Unavailable
+from podium.client.launches import LaunchState
+from podium.registry import promotion, registered, webhooks
+from podium.registry.launch.faults import InvalidLaunch
+from podium.registry.launches import start
+from podium.registry.launches.dry_run import dry_run
+from podium.registry.launches.read import kept_log, launch_events
+from podium.registry.outbox import OutboxEvent
+from podium.registry.promotion import policies
+from podium.registry.promotion.again import Review
+from podium.registry.promotion.gates import Outside
+from podium.registry.promotion.read import get_request
+from podium.tracker import audit, runs
+from podium.tracker.artifacts.paths import parse_artifact_uri
+from sqlalchemy import select
+
+from .conftest import EVALUATE, TRAIN, World, condition
+
+assert webhooks
+
+RUNNING = {"state": {"running": {"startedAt": "2027-01-15T08:00:00Z"}}, "name": "main"}
+
+
+def test_a_request_that_waits_for_it_goes_on(world: World) -> None:
+    version = world.version()
+    gate = {"gate": "launch", "target": "job"}
+    policies.set_policy(world.db, "churn", "Production", {"gates": [gate]})
+    asked = promotion.promote(world.db, name="churn", version=version, stage="Production")
+    assert asked.waiting
+    world.start(EVALUATE)
+    world.work()
+    world.server.say(world.server.find("Job"), conditions=[condition("Complete")])
+    world.work()
+    review = Review(world.db, Outside(), anonymous=True)
+    assert review.turn() == 1
+    assert get_request(world.db, "churn", asked.id).done
+
+
+def test_from_start_to_end(world: World) -> None:
+    world.version()
+    launch = world.start(TRAIN, resources={"cpu": "2", "gpu": {"count": 2}})
+    assert launch.state is LaunchState.WAITING
+    world.work()
+    job = world.server.find("Job")
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    env = {each["name"]: each.get("value") for each in container["env"]}
+    assert env["PODIUM_RUN_ID"] == launch.run_id
+    assert env["MODEL_URI"].startswith("s3://bucket/podium/0/")
+    run = runs.get_run(world.db, str(launch.run_id))
+    assert run.status is RunStatus.SCHEDULED
+    assert run.run_name == "train churn v1"
+    assert run.tags["podium.launch"] == launch.launch_id
+    now = world.launch(launch)
+    assert (now.state, now.cluster, now.namespace) == (LaunchState.PENDING, "main", "team")
+    assert [each.kind for each in now.objects] == ["Job"]
+
+    world.server.say(job, active=1, ready=1)
+    pod = world.pod(job, containerStatuses=[_running(world)])
+    world.work()
+    assert world.launch(launch).state is LaunchState.RUNNING
+    world.clock.pass_seconds(100)
+    world.work()
+    told = world.launch(launch)
+    assert told.gpu_seconds == pytest.approx(200, abs=1)
+    assert told.cost == pytest.approx(100 / 3600 * (2 * 3.6 + 2 * 0.36), rel=0.01)
+    assert told.currency == "EUR"
+
+    world.server.logs["pod"] = "".join(f"2027-01-15T08:00:0{n}Z line {n}\n" for n in range(3))
+    world.server.say(pod, containerStatuses=[])
+    world.server.say(job, conditions=[condition("Complete")])
+    world.work()
+    done = world.launch(launch)
+    assert done.state is LaunchState.SUCCEEDED
+    assert done.ended is not None
+    assert kept_log(world.db, launch.launch_id) == ["line 0", "line 1", "line 2"]
+    assert done.logs == ("launch-logs/pod.main.log",)
+    ended = runs.get_run(world.db, str(launch.run_id))
+    assert ended.status is RunStatus.FINISHED
+    root = parse_artifact_uri(ended.artifact_uri)
+    names = {each.path for each in world.store.list(root / type(root)("launch-logs"))}
+    assert names == {"pod.main.log"}
+    before = dict(world.server.calls)
+    assert world.worker.turn() == 0  # nothing is left to do
+    assert dict(world.server.calls) == before
+
+
+def _running(world: World) -> dict[str, Any]:
+    return {"name": "main", "state": {"running": {"startedAt": "2027-01-15T08:00:00Z"}}}
+
+
+def test_why_it_failed_is_known_when_its_pods_are_gone(world: World) -> None:
+    """As those of a job that is tried again in the same pod."""
+    world.version()
+    launch = world.start(TRAIN)
+    world.work()
+    job = world.server.find("Job")
+    ended = {"terminated": {"exitCode": 3, "reason": "Error", "message": "no such file"}}
+    waits = {"waiting": {"reason": "CrashLoopBackOff"}}
+    loops = {"name": "main", "restartCount": 6, "state": waits, "lastState": ended}
+    pod = world.pod(job, containerStatuses=[loops])
+    world.work()
+    assert world.launch(launch).reason == "CrashLoop"
+    world.server.remove(pod)
+    world.work()
+    assert world.launch(launch).reason == "CrashLoop"
+    world.server.say(job, conditions=[condition("Failed", reason="BackoffLimitExceeded")])
+    world.work()
+    failed = world.launch(launch)
+    assert (failed.state, failed.reason) == (LaunchState.FAILED, "CrashLoop")
+    assert failed.diagnosis
+    assert failed.diagnosis.said == "no such file"
+
+
+def test_what_happened_is_told(world: World) -> None:
+    world.version()
+    launch = world.start(EVALUATE)
+    world.work()
+    world.server.say(world.server.find("Job"), conditions=[condition("Complete")])
+    world.work()
+    told = launch_events(world.db, launch.launch_id)
+    assert [each.state for each in told] == ["WAITING", "PENDING", "SUCCEEDED"]
+    with world.db.reading() as session:
+        events = session.scalars(
+            select(OutboxEvent)
+            .where(OutboxEvent.type == "LAUNCH_STATE_CHANGED")
+            .order_by(OutboxEvent.id)
+        ).all()
+    assert [json.loads(each.data)["to_state"] for each in events] == [
+        "WAITING",
+        "PENDING",
+        "SUCCEEDED",
+    ]
+    assert {each.key for each in events} == {"churn"}
+    actions = [row["action"] for row in audit.search(world.db, max_results=10).items]
+    assert "launch.start" in actions
+
+
+def test_the_end_is_the_end(world: World) -> None:
+    world.version()
+    launch = world.start(TRAIN)
+    world.work()
+    job = world.server.find("Job")
+    world.server.say(job, conditions=[condition("Complete")])
+    world.work()
+    world.server.say(job, conditions=[condition("Failed", "BackoffLimitExceeded")])
+    world.work()
+    world.server.remove(job)
+    world.work()
+    assert world.launch(launch).state is LaunchState.SUCCEEDED
+    assert len(world.server.made) == 1
+
+
+class TestFailing:
+    def test_by_its_code(self, world: World) -> None:
+        """It is not tried again: it would fail again."""
+        world.version()
+        launch = world.start(TRAIN)
+        world.work()
+        job = world.server.find("Job")
+        ended = {"exitCode": 137, "reason": "OOMKilled"}
+        world.pod(job, containerStatuses=[{"name": "main", "state": {"terminated": ended}}])
+        world.server.say(job, conditions=[condition("Failed", "BackoffLimitExceeded")])
+        world.work()
+        told = world.launch(launch)
+        assert (told.state, told.reason) == (LaunchState.FAILED, "OOMKilled")
+        assert told.diagnosis is not None
+        assert "resources.memory" in told.diagnosis.fix
+        assert runs.get_run(world.db, str(launch.run_id)).status is RunStatus.FAILED
+        assert len(world.server.made) == 1
+
+    def test_by_the_system(self, world: World) -> None:
+        """It is tried again under another name, and not for ever."""
+        world.version()
+        launch = world.start(TRAIN)
+        for _ in range(4):
+            world.clock.pass_seconds(600)
+            world.work()
+            [job] = [each for each in world.server.all("Job") if not each.get("status")]
+            world.pod(job, job["metadata"]["name"] + "-x", reason="NodeLost")
+            world.server.say(job, conditions=[condition("Failed", "BackoffLimitExceeded")])
+            world.work()
+        told = world.launch(launch)
+        assert (told.state, told.reason, told.attempt) == (LaunchState.FAILED, "NodeLost", 4)
+        assert len(set(world.server.made)) == 4
+        states = [each.state for each in launch_events(world.db, launch.launch_id)]
+        assert states == [*["WAITING", "PENDING"] * 4, "FAILED"]
+
+    def test_because_somebody_deleted_it(self, world: World) -> None:
+        world.version()
+        launch = world.start(TRAIN)
+        world.work()
+        world.server.remove(world.server.find("Job"))
+        world.work()
+        assert (world.launch(launch).state, world.launch(launch).reason) == ("FAILED", "Gone")
+        assert len(world.server.made) == 1
+
+    def test_because_the_cluster_refuses_it(self, world: World) -> None:
+        world.version()
+        launch = world.start(TRAIN)
+        world.server.fail.append((403, 'jobs.batch is forbidden: User "podium" cannot patch'))
+        world.work()
+        told = world.launch(launch)
+        assert (told.state, told.reason) == (LaunchState.FAILED, "Forbidden")
+        assert told.diagnosis is not None
+        assert "Role" in told.diagnosis.fix
+
+    def test_what_it_lacks_is_said_while_it_waits(self, world: World) -> None:
+        world.version()
+        launch = world.start(TRAIN)
+        world.work()
+        scheduled = {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
+        }
+        world.pod(world.server.find("Job"), phase="Pending", conditions=[scheduled])
+        world.work()
+        told = world.launch(launch)
+        assert told.state is LaunchState.PENDING
+        assert told.diagnosis is not None
+        assert "nvidia.com/gpu" in told.diagnosis.sentence
+
+    def test_over_its_deadline(self, world: World) -> None:
+        """A system ends it itself; one that does not is told to."""
+        world.version()
+        launch = world.start(TRAIN, deadline="1h")
+        world.work()
+        job = world.server.find("Job")
+        world.clock.pass_seconds(3600 + 61)
+        world.work()
+        world.work()
+        assert job["spec"]["suspend"] is True
+        world.work()
+        told = world.launch(launch)
+        assert (told.state, told.reason) == (LaunchState.FAILED, "DeadlineExceeded")
+
+
+class TestStopping:
+    def test_a_running_one(self, world: World) -> None:
+        world.version()
+        launch = world.start(TRAIN)
+        world.work()
+        job = world.server.find("Job")
+        world.pod(job, containerStatuses=[_running(world)])
+        world.server.logs["pod"] = "2027-01-15T08:00:00Z so far\n"
+        start.stop(world.db, launch.launch_id)
+        world.work()
+        world.work()
+        told = world.launch(launch)
+        assert told.state is LaunchState.STOPPED
+        assert kept_log(world.db, launch.launch_id) == ["so far"]
+        assert world.server.all("Job") == []
+        assert runs.get_run(world.db, str(launch.run_id)).status is RunStatus.KILLED
+        with pytest.raises(Conflict, match="it is STOPPED"):
+            start.stop(world.db, launch.launch_id)
+
+    def test_one_that_has_not_begun(self, world: World) -> None:
+        world.version()
+        launch = world.start(TRAIN)
+        start.stop(world.db, launch.launch_id)
+        world.work()
+        assert world.launch(launch).state is LaunchState.STOPPED
+        assert world.server.made == []
+
+    def test_with_its_model(self, world: World) -> None:
+        world.version()
+        launch = world.start(TRAIN)
+        world.work()
+        registered.delete_model(world.db, "churn")
+        world.work()
+        world.work()
+        assert world.launch(launch).state is LaunchState.STOPPED
+
+
+class TestAClusterThatIsAway:
+    def test_for_a_minute(self, world: World) -> None:
+        """Nothing is lost or done twice, and it is asked less and less."""
+        world.version()
+        first = world.start(TRAIN)
+        world.work()
+        world.server.down = True
+        second = world.start(EVALUATE)
+        failures = 0
+        for _ in range(60):
+            world.clock.pass_seconds(1)
+            try:
+                world.work()
+            except Unavailable:
+                failures += 1
+        assert 2 <= failures <= 30
+        assert world.launch(first).state is LaunchState.PENDING
+        assert world.launch(second).state is LaunchState.WAITING
+        world.server.down = False
+        world.clock.pass_seconds(60)
+        world.work()
+        assert world.launch(second).state is LaunchState.PENDING
+        assert len(world.server.made) == 2
+
+    def test_for_one_launch_only(self, world: World) -> None:
+        """A webhook in the cluster that fails says nothing of other launches."""
+        world.version()
+        first, second = world.start(TRAIN), world.start(EVALUATE)
+        world.server.fail.append((500, "failed calling webhook"))
+        world.work()
+        assert world.launch(first).reason == "NotNow"
+        assert world.launch(second).state is LaunchState.PENDING
+        world.clock.pass_seconds(600)
+        world.work()
+        assert world.launch(first).state is LaunchState.PENDING
+
+
+def test_one_of_a_queue_is_not_suspended_again(world: World) -> None:
+    world.version()
+    launch = world.start(TRAIN, queue="team-queue")
+    world.work()
+    job = world.server.find("Job")
+    waits = {
+        "type": "QuotaReserved",
+        "status": "False",
+        "reason": "Pending",
+        "message": "couldn't assign flavors: insufficient quota for nvidia.com/gpu in flavor f, "
+        "2 more needed",
+    }
+    world.server.put(
+        "workloads",
+        {
+            "apiVersion": "kueue.x-k8s.io/v1beta2",
+            "kind": "Workload",
+            "metadata": {
+                "name": "job-w",
+                "namespace": "team",
+                "ownerReferences": [{"uid": job["metadata"]["uid"]}],
+            },
+            "spec": {"queueName": "team-queue"},
+            "status": {"conditions": [waits]},
+        },
+    )
+    world.work()
+    assert world.launch(launch).reason == "QueueFull"
+    job["spec"]["suspend"] = False
+    world.server.say(job, ready=1)
+    world.work(world.new_worker())
+    assert job["spec"]["suspend"] is False
+
+
+class TestRefusing:
+    """Before the cluster sees it, and before there is a row."""
+
+    @pytest.mark.parametrize(
+        ("more", "says"),
+        [
+            ({"target": "nomad"}, "target: 'nomad' is none"),
+            ({"image": "reg/train:1"}, "image: must be an image by digest"),
+            ({"hostPath": "/"}, "hostPath: is not allowed"),
+            ({"privileged": True}, "privileged: is not allowed"),
+            ({"service_account": "admin"}, "service_account: 'admin' is not allowed"),
+            ({"namespace": "kube-system"}, "namespace: 'kube-system' is not allowed"),
+            ({"cluster": "other"}, "cluster: 'other' is none of the site's"),
+            ({"resources": {"gpu": {"count": 64}}, "workers": 2}, "resources.gpu.count: must be"),
+            ({"env": {"AWS_SECRET_ACCESS_KEY": "x"}}, "env.AWS_SECRET_ACCESS_KEY"),
+        ],
+    )
+    def test_bad_input(self, world: World, more: dict[str, Any], says: str) -> None:
+        world.version()
+        with pytest.raises(InvalidLaunch) as wrong:
+            world.start(TRAIN, **more)
+        assert any(fault.startswith(says) for fault in wrong.value.faults), wrong.value.faults
+        assert world.launches() == []
+
+    def test_what_is_not_there(self, world: World) -> None:
+        with pytest.raises(NotFound, match="version=1"):
+            world.start(TRAIN)
+        world.version()
+        with pytest.raises(NotFound, match="Run"):
+            world.start(TRAIN, run_id="0" * 32)
+
+
+def test_a_dry_run_asks_the_cluster_and_leaves_nothing(world: World) -> None:
+    world.version()
+    spec = {**TRAIN, "source": {"model": "churn", "version": 1}, "workers": 2}
+    tried = dry_run(world.db, world.site, spec, artifacts="")
+    assert tried.accepted
+    assert [each.kind for each in tried.verdicts] == ["Service", "Job"]
+    world.server.missing.add("jobs")
+    tried = dry_run(world.db, world.site, spec, artifacts="")
+    refused = tried.verdicts[1].refused
+    assert refused is not None
+    assert refused.code == "MissingCRD"
+    assert world.server.objects == {}
+    assert world.launches() == []
+
+
+def test_what_goes_with_it_is_owned_by_it(world: World) -> None:
+    world.version()
+    world.start(TRAIN, workers=2)
+    world.work()
+    [owner] = world.server.find("Service")["metadata"]["ownerReferences"]
+    assert owner["uid"] == world.server.find("Job")["metadata"]["uid"]
+
+
+def test_a_node_that_does_not_answer_keeps_no_launch_from_ending(world: World) -> None:
+    """Its log is lost with it; the cluster is there all the same."""
+    world.version()
+    launch = world.start(TRAIN)
+    world.work()
+    job = world.server.find("Job")
+    world.pod(job, containerStatuses=[_running(world)])
+    world.server.silent.add("pod")
+    start.stop(world.db, launch.launch_id)
+    world.work()
+    world.work()
+    assert world.launch(launch).state is LaunchState.STOPPED
+    assert world.server.all("Job") == []

@@ -1,0 +1,141 @@
+"""Kubeflow Pipelines, played by a server of a few lines: one run, whatever dies."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from podium.client.launches import LaunchState
+from podium.registry.launch.faults import InvalidLaunch
+from podium.registry.launch.kube import Refused
+from podium.registry.launches import start
+from podium.registry.launches.pipelines import Pipelines
+
+from .conftest import World
+
+RUN: dict[str, Any] = {
+    "target": "kfp",
+    "purpose": "train",
+    "options": {"pipeline_id": "5a1f2c64-8b0e-4d6c-9a53-2f1f0b7f3d11"},
+}
+
+
+class Api(ThreadingHTTPServer):
+    runs: dict[str, dict[str, Any]]
+    redirect: str = ""
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Api
+
+    def log_message(self, *_: object) -> None: ...
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        if self.server.redirect:
+            return self._answer(302, {})
+        if parts.query:
+            [found] = parse_qs(parts.query)["filter"]
+            [predicate] = json.loads(found)["predicates"]
+            name = predicate["string_value"]
+            runs = [each for each in self.server.runs.values() if each["display_name"] == name]
+            return self._answer(200, {"runs": runs} if runs else {})
+        run = self.server.runs.get(parts.path.rpartition("/")[2])
+        return self._answer(200 if run else 404, run or {"message": "not found"})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "{}")
+        if self.path.endswith(":terminate"):
+            run = self.server.runs[self.path.rpartition("/")[2].partition(":")[0]]
+            run["state"] = "CANCELED"
+            return self._answer(200, {})
+        run_id = f"run-{len(self.server.runs)}"
+        self.server.runs[run_id] = {"run_id": run_id, "state": "PENDING", **body}
+        return self._answer(200, self.server.runs[run_id])
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        text = json.dumps(body).encode()
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", self.server.redirect)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+@pytest.fixture
+def api(world: World) -> Iterator[Api]:
+    server = Api(("127.0.0.1", 0), Handler)
+    server.runs = {}
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    site = json.loads(world.path.read_text())
+    site["clusters"]["main"]["pipelines"] = f"http://127.0.0.1:{server.server_port}"
+    world.path.write_text(json.dumps(site))
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_run_of_a_pipeline(world: World, api: Api) -> None:
+    world.version()
+    launch = world.start(RUN)
+    world.work()
+    world.work()
+    [run] = api.runs.values()
+    assert run["runtime_config"]["parameters"]["run_id"] == launch.run_id
+    assert world.launch(launch).state is LaunchState.PENDING
+    run["state"] = "RUNNING"
+    world.work()
+    assert world.launch(launch).state is LaunchState.RUNNING
+    run["state"] = "SUCCEEDED"
+    world.work()
+    told = world.launch(launch)
+    assert (told.state, told.endpoint) == (LaunchState.SUCCEEDED, "#/runs/details/run-0")
+
+
+def test_one_that_was_made_and_not_written_down_is_found(world: World, api: Api) -> None:
+    world.version()
+    world.start(RUN)
+
+    class Killed(BaseException): ...
+
+    def kill(name: str) -> None:
+        if name == "applied":
+            raise Killed
+
+    with pytest.raises(Killed):
+        world.work(world.new_worker(step=kill))
+    world.clock.pass_seconds(40)
+    world.work()
+    assert len(api.runs) == 1
+
+
+def test_stopping(world: World, api: Api) -> None:
+    world.version()
+    launch = world.start(RUN)
+    world.work()
+    start.stop(world.db, launch.launch_id)
+    world.work()
+    world.work()
+    assert api.runs["run-0"]["state"] == "CANCELED"
+    assert world.launch(launch).state is LaunchState.STOPPED
+
+
+def test_a_cluster_without_is_refused(world: World) -> None:
+    world.version()
+    with pytest.raises(InvalidLaunch, match="main has no Kubeflow Pipelines"):
+        world.start(RUN)
+
+
+def test_where_it_leads_is_the_administrators_to_say(api: Api) -> None:
+    """Redirects are not followed, and an id that is none is not put into an address."""
+    door = Pipelines("main", f"http://127.0.0.1:{api.server_port}")
+    assert door.get("../../admin") is None
+    api.redirect = "http://169.254.169.254/"
+    with pytest.raises(Refused, match="302"):
+        door.find("x")

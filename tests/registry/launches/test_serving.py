@@ -1,0 +1,216 @@
+"""Serving follows the stage: whoever holds it is served, whatever happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podium.client.launches import LaunchState
+from podium.registry import promotion, stages, versions
+from podium.registry.launch.names import LAUNCH
+from podium.registry.launches import start
+
+from .conftest import EVALUATE, SERVE, World, ready
+
+P = stages.PRODUCTION
+KSERVE: dict[str, Any] = {"target": "kserve", "purpose": "serve"}
+
+
+def serving(world: World) -> int:
+    """The version that the one Deployment has."""
+    return int(world.server.find("Deployment")["metadata"]["labels"]["podium/version"])
+
+
+def settle(world: World) -> None:
+    """Until what is served is ready."""
+    world.work()
+    for each in world.server.all("Deployment"):
+        world.server.say(each, **ready(each))
+    world.work()
+
+
+def states(world: World) -> list[tuple[int | None, str]]:
+    return [(each.version, each.state) for each in world.launches()]
+
+
+def test_a_promotion_serves_and_the_next_takes_its_place(world: World) -> None:
+    world.rule(P, SERVE)
+    first, second = world.version(), world.version()
+    world.promote(first, P)
+    settle(world)
+    [launch] = world.launches()
+    assert (launch.state, launch.rule) == (LaunchState.READY, 1)
+    assert launch.endpoint.startswith("http://churn-")
+    uid = world.server.find("Deployment")["metadata"]["uid"]
+
+    world.promote(second, P)
+    assert states(world) == [(1, "READY"), (2, "WAITING")]
+    world.work()
+    assert states(world) == [(1, "REPLACED"), (2, "PENDING")]
+    settle(world)
+    assert states(world) == [(1, "REPLACED"), (2, "READY")]
+    assert (serving(world), world.server.find("Deployment")["metadata"]["uid"]) == (2, uid)
+
+
+def test_a_rollback_takes_it_back(world: World) -> None:
+    world.rule(P, SERVE)
+    for version in (world.version(), world.version()):
+        world.promote(version, P)
+        settle(world)
+    promotion.roll_back(world.db, name="churn", stage=P)
+    settle(world)
+    assert serving(world) == 1
+    assert states(world) == [(1, "REPLACED"), (2, "REPLACED"), (1, "READY")]
+
+
+def test_a_rollback_while_a_launch_is_under_way(world: World) -> None:
+    """The newest will wins, whether the other had begun or not."""
+    world.rule(P, SERVE)
+    first, second = world.version(), world.version()
+    world.promote(first, P)
+    settle(world)
+    world.promote(second, P)
+    promotion.roll_back(world.db, name="churn", stage=P)
+    settle(world)
+    assert serving(world) == 1
+    assert states(world) == [(1, "REPLACED"), (2, "REPLACED"), (1, "READY")]
+    world.promote(second, P)
+    world.work()  # it begins, and is not ready
+    promotion.roll_back(world.db, name="churn", stage=P)
+    settle(world)
+    assert serving(world) == 1
+    assert states(world)[-1] == (1, "READY")
+    assert len(world.server.all("Deployment")) == 1
+
+
+def test_nobody_in_the_stage_is_nobody_served(world: World) -> None:
+    world.rule(P, SERVE)
+    version = world.version()
+    world.promote(version, P)
+    settle(world)
+    world.promote(version, "Archived")
+    settle(world)
+    assert world.server.all("Deployment") == world.server.all("Service") == []
+    assert states(world) == [(1, "STOPPED")]
+
+
+def test_a_version_that_is_deleted_serves_no_more(world: World) -> None:
+    world.rule(P, SERVE)
+    first, second = world.version(), world.version()
+    for version in (first, second):
+        promotion.promote(world.db, name="churn", version=version, stage=P, archive=False)
+    settle(world)
+    assert serving(world) == 2
+    versions.delete_version(world.db, "churn", second)
+    settle(world)
+    assert serving(world) == 1
+
+
+def test_evaluations_begin_once_and_not_on_a_rollback(world: World) -> None:
+    world.rule("Staging", EVALUATE)
+    first, second = world.version(), world.version()
+    for version in (first, second):
+        world.promote(version, "Staging")
+    promotion.roll_back(world.db, name="churn", stage="Staging")
+    world.work()
+    assert [each.version for each in world.launches()] == [first, second]
+    assert len(world.server.made) == 2
+
+
+def test_another_target_takes_over_when_it_is_ready(world: World) -> None:
+    """What served before is stopped then, and not earlier."""
+    world.rule(P, SERVE)
+    first, second = world.version(), world.version()
+    world.promote(first, P)
+    settle(world)
+    world.rule(P, KSERVE)
+    world.promote(second, P)
+    settle(world)
+    service = world.server.find("InferenceService")
+    assert states(world) == [(1, "READY"), (2, "PENDING")]
+    condition = {"type": "Ready", "status": "True"}
+    world.server.say(service, conditions=[condition], url="http://churn.example.com")
+    world.work()
+    world.work()
+    world.work()
+    assert states(world) == [(1, "STOPPED"), (2, "READY")]
+    assert world.server.all("Deployment") == []
+    assert world.launches()[-1].endpoint == "http://churn.example.com"
+
+
+def test_a_canary_then_a_promotion_then_all(world: World) -> None:
+    world.rule(P, KSERVE)
+    first, second = world.version(), world.version()
+    world.promote(first, P)
+    world.work()
+    source = {"model": "churn", "version": first, "stage": P}
+    world.start(KSERVE, source=source, canary={"percent": 10, "version": second})
+    world.work()
+    service = world.server.find("InferenceService")
+    [trial] = service["spec"]["canary"]
+    assert trial["trafficPercent"] == 10
+    assert trial["predictor"]["model"]["storageUri"].startswith("s3://bucket/podium/")
+    world.promote(second, P)
+    world.work()
+    service = world.server.find("InferenceService")
+    assert "canary" not in service["spec"]
+    assert service["spec"]["predictor"]["name"] == "v2"
+    assert [each.state for each in world.launches()] == ["REPLACED", "REPLACED", "PENDING"]
+
+
+def test_what_somebody_deletes_is_served_again(world: World) -> None:
+    world.rule(P, SERVE)
+    world.promote(world.version(), P)
+    settle(world)
+    world.server.remove(world.server.find("Deployment"))
+    world.work()
+    settle(world)
+    assert states(world) == [(1, "READY")]
+    assert len(world.server.all("Deployment")) == 1
+
+
+def test_without_a_rule_what_was_started_by_hand_follows_too(world: World) -> None:
+    first, second = world.version(), world.version()
+    world.promote(first, P)
+    world.start(SERVE, source={"model": "churn", "version": first, "stage": P})
+    settle(world)
+    world.promote(second, P)
+    settle(world)
+    assert serving(world) == 2
+
+
+def test_a_late_apply_of_an_older_version_is_put_right(world: World) -> None:
+    """As by a worker that slept through its lease."""
+    world.rule(P, SERVE)
+    for version in (world.version(), world.version()):
+        world.promote(version, P)
+        settle(world)
+        if version == 1:
+            old = dict(world.server.find("Deployment"))
+    found = world.server.find("Deployment")
+    found["metadata"]["labels"] = dict(old["metadata"]["labels"])
+    world.work()
+    settle(world)
+    assert serving(world) == 2
+    found = world.server.find("Deployment")
+    assert found["metadata"]["labels"][LAUNCH] == world.launches()[-1].launch_id
+
+
+def test_stopped_by_hand(world: World) -> None:
+    world.rule(P, SERVE)
+    world.promote(world.version(), P)
+    settle(world)
+    start.stop(world.db, world.launches()[0].launch_id)
+    settle(world)
+    assert states(world) == [(1, "STOPPED")]
+    assert world.server.objects == {}
+
+
+def test_a_rule_that_is_broken_by_now_does_not_stop_a_promotion(world: World) -> None:
+    """The launch says what is wrong."""
+    world.rule(P, {**SERVE, "namespace": "team"})
+    world.path.write_text(world.path.read_text().replace('"namespaces": ["team"]', '"secrets": []'))
+    world.promote(world.version(), P)
+    world.work()
+    [launch] = world.launches()
+    assert (launch.state, launch.reason) == (LaunchState.FAILED, "Invalid")
+    assert "namespace: 'team' is not allowed" in launch.message
