@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import urllib3
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, expect
 
+from ..registry.launch.apiserver import ApiServer
 from ..services.podium import podium_up
 from .site import Site
 
+# How long a page may take on a busy machine; nobody waits for what is there.
+_PATIENCE_MS = 30_000
+expect.set_options(timeout=_PATIENCE_MS)
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -29,9 +34,21 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def kubernetes() -> Iterator[ApiServer]:
+    """What the server of :func:`site` launches to."""
+    with ApiServer().running() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def site(kubernetes: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One `podium up` for the session: each test makes an experiment of its own on it."""
-    with podium_up(tmp_path_factory.mktemp("site") / "data") as server:
+    folder = tmp_path_factory.mktemp("site")
+    clusters = {"main": {"kubeconfig": kubernetes.kubeconfig(folder), "namespace": "team"}}
+    classes = {"small": {"cpu": "2", "memory": "8Gi"}}
+    (folder / "launch.json").write_text(json.dumps({"clusters": clusters, "classes": classes}))
+    environ = {"PODIUM_LAUNCH_SITE": str(folder / "launch.json")}
+    with podium_up(folder / "data", environ=environ) as server:
         http = urllib3.PoolManager()
         yield Site(server.url, http)
         http.clear()
@@ -68,6 +85,6 @@ def complaints(page: Page) -> Iterator[list[str]]:
 
     page.on("console", listen)
     page.on("pageerror", lambda error: found.append(str(error)))
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(_PATIENCE_MS)
     yield found
     assert not found

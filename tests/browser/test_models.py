@@ -45,7 +45,7 @@ def test_from_the_list_to_a_file(page: Page, site: Site) -> None:
     page.get_by_role("link", name="data/").click()
     page.get_by_role("link", name="example.json").click()
     expect(page.get_by_role("region", name="example.json").locator("pre")).to_contain_text('"x"')
-    page.get_by_role("link", name="run of browser way").click()
+    page.get_by_role("link", name="run of browser way", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("run of browser way")
 
 

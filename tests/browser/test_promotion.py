@@ -2,69 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import pytest
-import urllib3
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, expect
 
-from ..services.podium import PodiumServer, podium_up
 from .site import NOON, Site
-
-PASSWORD = "a long password for tests"
-
-
-@dataclass(frozen=True, slots=True)
-class Team:
-    """A server that asks who people are: ``ada`` is an editor, ``bo`` an approver, ``root`` all."""
-
-    url: str
-    site: Site
+from .team import Team, sign_in, team_on
 
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    required = {"PODIUM_AUTH": "required"}
-    with podium_up(tmp_path_factory.mktemp("team") / "data", environ=required) as server:
-        http = urllib3.PoolManager()
-        _accept(http, server.url, _first_key(server), "root")
-        headers = urllib3.make_headers(basic_auth=f"root:{PASSWORD}")
-        admin = urllib3.PoolManager(headers={**headers, "Content-Type": "application/json"})
-        for name, role in (("ada", "editor"), ("bo", "approver")):
-            body = json.dumps({"name": name, "role": role})
-            made = admin.request("POST", f"{server.url}/api/v1/users", body=body)
-            assert made.status == 200, made.data
-            invited = admin.request("POST", f"{server.url}/api/v1/users/{name}/invitations")
-            key = re.search(r"key=([\w-]+)", invited.data.decode())
-            assert key
-            _accept(http, server.url, key[1], "")
-        site = Site(server.url, admin)
-        _fill(site)
-        yield Team(server.url, site)
-        http.clear()
-        admin.clear()
-
-
-def _first_key(server: PodiumServer) -> str:
-    [key] = re.findall(r"/welcome\?key=(\S+)", server.log.read_text())
-    return str(key)
-
-
-def _accept(http: urllib3.PoolManager, url: str, key: str, name: str) -> None:
-    fields = {"key": key, "name": name, "password": PASSWORD}
-    answer = http.request(
-        "POST",
-        f"{url}/welcome",
-        fields=fields,
-        headers={"Origin": url},
-        encode_multipart=False,
-        redirect=False,
-    )
-    assert answer.status == 303, answer.data
+    with team_on(tmp_path_factory.mktemp("team") / "data") as found:
+        _fill(found.site)
+        yield found
 
 
 def _fill(site: Site) -> None:
@@ -79,24 +32,6 @@ def _fill(site: Site) -> None:
     site.post("model-versions/transition-stage", name="digits", version="1", stage="Production")
     rules = {"approvals": 1, "gates": [{"gate": "metric_vs_holder", "metric": "accuracy"}]}
     site.native("PUT", "models/*/policies/Production", rules)
-
-
-def sign_in(context: BrowserContext, complaints: list[str], name: str) -> Page:
-    page = context.new_page()
-
-    def listen(message: ConsoleMessage) -> None:
-        if message.type == "error" or "Content Security Policy" in message.text:
-            complaints.append(message.text)
-
-    page.on("console", listen)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.set_default_timeout(15_000)
-    page.goto("/login")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("link", name=name)).to_be_visible()
-    return page
 
 
 SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
