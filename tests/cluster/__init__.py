@@ -1,0 +1,1 @@
+"""A real Kubernetes on loopback, and what Podium launches on it."""
