@@ -9,6 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..browser.conftest import browser_type_launch_args
+
+__all__ = ["browser_type_launch_args"]
+
 _lines: list[str] = []
 
 

@@ -135,12 +135,13 @@ def _send(
 def _cpu(pid: int) -> Iterator[list[float]]:
     """Seconds of processor time that the server used meanwhile."""
     found = [0.0]
-    before = _cpu_seconds(pid)
+    before = cpu_seconds(pid)
     yield found
-    found[0] = _cpu_seconds(pid) - before
+    found[0] = cpu_seconds(pid) - before
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process and its descendants have used."""
     root = psutil.Process(pid)
     times = [each.cpu_times() for each in [root, *root.children(recursive=True)]]
     return float(sum(each.user + each.system for each in times))
