@@ -60,6 +60,11 @@ def test_somebody_else_asks_where_there_are_accounts(tmp_path: Path) -> None:
         found = get(server, f"/api/v1/models/{MODEL}/requests", token)["requests"]
         [waiting] = [each for each in found if each["status"] == "WAITING"]
         assert waiting["requester"] == "demo-trainer"
+        inspection = f"/api/v1/models/{MODEL}/versions/{waiting['version']}/inspection"
+        deadline = time.monotonic() + 60
+        while get(server, inspection, token)["status"] != "DONE":
+            assert time.monotonic() < deadline, "nobody has read the files"
+            time.sleep(0.1)
         approve = urllib.request.Request(
             f"{server.url}/api/v1/models/{MODEL}/requests/{waiting['id']}/approve",
             b"{}",

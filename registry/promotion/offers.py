@@ -63,28 +63,37 @@ def look(db: Database, name: str, request_id: int) -> Look:
         if not found.waiting:
             holder = found.archived[-1] if found.archived else None
             return Look(found, in_force, holder, found.digest, comment=comment)
-        holder, digest, closed = _now(session, model, found)
-        offers = _offers(session, model, found, in_force, closed)
-        return Look(found, in_force, holder, digest, offers, comment)
+        now = _now(session, model, found)
+        offers = _offers(session, model, found, in_force, now)
+        return Look(found, in_force, now.holder, now.digest, offers, comment)
 
 
-def _now(session: Session, model: RegisteredModel, found: Promotion) -> tuple[int | None, str, str]:
-    """The holder, the version's digest, and why nothing can come to this stage, if so."""
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """``closed`` says why nothing can come to the stage, ``unread`` why nothing can be approved."""
+
+    holder: int | None
+    digest: str
+    closed: str = ""
+    unread: str = ""
+
+
+def _now(session: Session, model: RegisteredModel, found: Promotion) -> _Now:
     try:
         seen = observe(session, model.name, found.version, found.stage)
     except BadRequest as gone:  # the model's stages are others by now
-        return None, found.digest, gone.message
+        return _Now(None, found.digest, gone.message)
     closed = ""
     try:
         seen.refuse_what_cannot_be()
     except (BadRequest, Conflict) as refusal:
         closed = refusal.message
     holder = None if seen.holder is None else seen.holder.version
-    return holder, seen.basis.digest, closed
+    return _Now(holder, seen.basis.digest, closed, seen.unread)
 
 
 def _offers(
-    session: Session, model: RegisteredModel, found: Promotion, in_force: InForce, closed: str
+    session: Session, model: RegisteredModel, found: Promotion, in_force: InForce, now: _Now
 ) -> Offers:
     me, approver = caller().name, in_force.policy.approver
     own = me == found.requester
@@ -100,9 +109,9 @@ def _offers(
     if not own and no_admin:
         withdraw = f"Request {found.id} is {found.requester}'s: only he or an admin withdraws it."
     return Offers(
-        approve=approve or closed,
+        approve=approve or now.closed or now.unread,
         reject=lacks(session, model, approver, "to reject"),
         withdraw=withdraw,
-        override=no_admin or closed,
-        again=no_editor or closed,
+        override=no_admin or now.closed,
+        again=no_editor or now.closed,
     )

@@ -97,10 +97,11 @@ def approve(
             raise PermissionDenied(
                 f"Request {request_id} is your own: somebody else has to approve it."
             )
+        seen.refuse_approval_of_unread()
         if digest is not None and digest != seen.basis.digest:
             raise Conflict(
                 f"The files of version {version} of {name} are not those you have looked at: their "
-                f"digest is {seen.basis.digest or 'not known yet'}. Look at them again."
+                f"digest is {seen.basis.digest or 'not known'}. Look at them again."
             )
         seen.refuse_what_cannot_be()
         _add_approval(session, seen, row, comment)

@@ -22,13 +22,14 @@ from .locks import hold_rules
 from .policies import InForce, policy_of
 from .rights import role_of
 from .stage_sets import is_edge, stages_of
-from .tables import ApprovalRow, RequestRow
+from .tables import ApprovalRow, InspectionRow, RequestRow
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """``others`` are the versions in the target stage besides this one, the highest last: that is
-    the one that clients load, and the one gates compare with.
+    the one that clients load, and the one gates compare with. ``unread`` says that the version's
+    files are yet to be read; it is empty once they are, or never will be.
     """
 
     version: ModelVersion
@@ -38,6 +39,7 @@ class Situation:
     freeze: Freeze | None
     others: Sequence[ModelVersion]
     waiting: RequestRow | None
+    unread: str
     now: int
 
     @property
@@ -99,6 +101,11 @@ class Situation:
                 f"(freeze {self.freeze.id}, {self.freeze.author}): {self.freeze.reason}"
             )
 
+    def refuse_approval_of_unread(self) -> None:
+        """An approval is for files, and would lapse as soon as it is known which they are."""
+        if self.unread:
+            raise Conflict(self.unread)
+
 
 def observe(
     session: Session, name: str, version: str | int, stage: str, *, change: bool = False
@@ -129,6 +136,7 @@ def observe(
         freeze=freeze_of(session, name, target.name, now),
         others=others.all(),
         waiting=_waiting(session, found, target.name, now),
+        unread=_unread(session, found),
         now=now,
     )
 
@@ -147,6 +155,20 @@ def votes_on(session: Session, request: RequestRow, model: RegisteredModel) -> l
         )
         for row in rows
     ]
+
+
+def _unread(session: Session, version: ModelVersion) -> str:
+    if version.digest is not None or not version.storage_location:
+        return ""
+    row = session.get(InspectionRow, version.id, populate_existing=True)
+    if row is not None and row.status == "FAILED" and row.retry is None:
+        return ""
+    why = f" The last time it could not: {row.problem}" if row is not None and row.problem else ""
+    return (
+        f"The files of version {version.version} of {version.registered.name} have not been read "
+        "yet, so there is nothing to approve. A worker reads them within seconds of the "
+        f"registration: approve it then.{why}"
+    )
 
 
 def _waiting(session: Session, version: ModelVersion, stage: str, now: int) -> RequestRow | None:

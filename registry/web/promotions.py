@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -162,7 +163,10 @@ def _decide(name: str, request_id: int, decision: Callable[..., Promotion]) -> R
 def _page(
     name: str, request_id: int, *, denied: str = "", tried: LaunchPreview | None = None
 ) -> Response:
-    """A refusal leaves what was typed in its field. What it launches is ``tried``, or will be."""
+    """A refusal leaves what was typed in its field. What it launches is ``tried``, or will be.
+
+    The page is kept fresh while the request waits: ``mark`` is another when something has changed.
+    """
     found = offers.look(services().db, name, request_id)
     return make_response(
         render_template(
@@ -170,6 +174,7 @@ def _page(
             name=name,
             look=found,
             asked=found.promotion,
+            mark=hashlib.sha256(repr(found).encode()).hexdigest()[:16],
             diff=_diff(found),
             everything="all" in request.args,
             launched=_launched(found.promotion),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -67,6 +71,8 @@ def test_from_the_button_to_the_rollback(
         bo.get_by_text("Approve…").click()
         bo.get_by_role("button", name="Approve").click()
         expect(bo.locator(".head .status")).to_have_text("done")
+        # Hers says so without being asked.
+        expect(ada.locator(".head .status")).to_have_text("done")
 
         bo.goto("/models/digits")
         expect(bo.get_by_role("region", name="Production")).to_contain_text("version 2")
@@ -80,6 +86,49 @@ def test_from_the_button_to_the_rollback(
         expect(changes.get_by_role("row").nth(1)).to_contain_text("rolled back")
         bo.get_by_role("button", name="Tell").click()
         expect(bo.get_by_role("status")).to_contain_text("Version 1 had been in Production")
+
+
+def test_it_is_approved_once_its_files_are_read(
+    browser: Browser, tmp_path: Path, complaints: list[str]
+) -> None:
+    with team_on(tmp_path) as team, browser.new_context(base_url=team.url) as context:
+        _fill(team.site)
+        database = tmp_path / "podium.db"
+        _until_read(database)
+        # A worker has taken it, and is not done with it.
+        _sql(
+            database,
+            f"UPDATE version_inspections SET status = 'RUNNING', retry = {2**53} WHERE version = 2",
+            "UPDATE model_versions SET digest = NULL WHERE id = 2",
+        )
+        asked = {"version": "2", "stage": "Production"}
+        request = team.site.native("POST", "models/digits/promotions", asked)["id"]
+        page = sign_in(context, complaints, "bo")
+        page.goto(f"/models/digits/requests/{request}")
+        expect(page.get_by_role("button", name="Approve")).to_be_disabled()
+        expect(page.locator("#asked")).to_contain_text("have not been read yet")
+        page.get_by_text("Reject…").click()
+        page.get_by_role("textbox", name="Why", exact=True).fill("Typed while it was read")
+        page.get_by_role("heading", level=1).click()
+
+        _sql(database, "UPDATE version_inspections SET retry = 0 WHERE version = 2")
+        page.get_by_text("Approve…").click()
+        typed = page.get_by_role("textbox", name="Why", exact=True)
+        expect(typed).to_have_value("Typed while it was read")
+        page.get_by_role("button", name="Approve").click()
+        expect(page.locator(".head .status")).to_have_text("done")
+
+
+def _until_read(database: Path) -> None:
+    deadline = time.monotonic() + 60
+    while _sql(database, "SELECT count(*) FROM model_versions WHERE digest IS NULL") != [(0,)]:
+        assert time.monotonic() < deadline, "the worker has not read the files"
+        time.sleep(0.1)
+
+
+def _sql(database: Path, *statements: str) -> list[tuple[int]]:
+    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        return [row for each in statements for row in connection.execute(each).fetchall()]
 
 
 def test_on_a_phone_and_without_a_script(

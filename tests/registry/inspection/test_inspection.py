@@ -101,7 +101,7 @@ def test_a_version_is_looked_into_once(team: Team, store: ArtifactStore) -> None
 
 def test_a_changed_file_is_noticed_at_promotion(team: Team, store: ArtifactStore) -> None:
     policies.set_policy(team.db, "*", "Production", {"gates": [{"gate": "files"}]})
-    version = team.version()
+    version = team.version(read=False)
     put(team, store, version, "model.bin", b"good")
 
     def promote() -> Promotion:

@@ -11,6 +11,7 @@ import pytest
 from podium.registry import registered, versions
 from podium.registry.outbox import OutboxEvent
 from podium.registry.promotion import rights
+from podium.registry.read import find_version
 from podium.tracker import audit, runs
 from podium.tracker.auth import caller
 from podium.tracker.auth.caller import Caller, Visit
@@ -72,7 +73,9 @@ class Team:
         metrics: Mapping[str, float] | None = None,
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
+        read: bool = True,
     ) -> int:
+        """One whose files are ``read`` as by a worker, or are yet to be."""
         run = runs.create_run(self.db, experiment_id="0", tags=dict(tags or {}))
         runs.log_batch(
             self.db,
@@ -81,7 +84,11 @@ class Team:
             params=list((params or {}).items()),
         )
         source = f"runs:/{run.run_id}/model"
-        return versions.create_version(self.db, name=self.name, source=source).version
+        version = versions.create_version(self.db, name=self.name, source=source).version
+        if read:
+            with self.db.writing() as session:
+                find_version(session, self.name, version).digest = f"{version:064x}"
+        return version
 
     def numbers(self) -> list[int]:
         found = versions.search_versions(self.db, filter=f"name = '{self.name}'").items

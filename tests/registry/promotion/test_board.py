@@ -121,6 +121,16 @@ class TestOffers:
         assert found is not None
         assert "frozen" in found.approve
 
+    def test_nothing_is_approved_before_it_is_read(self, team: Team, asked: int) -> None:
+        with acting("ada"):
+            unread = promotion.promote(
+                team.db, name=team.name, version=team.version(read=False), stage="Production"
+            )
+        assert self.open_to(team, "bo", unread.id) == {"reject", "again"}
+        found = self.look(team, "bo", unread.id).offers
+        assert found is not None
+        assert "have not been read yet" in found.approve
+
     def test_a_stage_that_is_no_more(self, team: Team, asked: int) -> None:
         stages = [{"name": "New"}, {"name": "Old"}]
         stage_sets.set_stages(team.db, "*", {"stages": stages})

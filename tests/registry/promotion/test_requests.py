@@ -11,8 +11,10 @@ from podium.client.promotion import Promotion, RequestStatus
 from podium.registry import promotion
 from podium.registry.models import ModelVersion
 from podium.registry.promotion import closing, policies, read, stage_sets
-from podium.registry.promotion.tables import RequestRow
+from podium.registry.promotion.tables import InspectionRow, RequestRow
+from podium.registry.read import find_version
 from podium.tracker.auth.roles import Role
+from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
 from sqlalchemy import update
 
@@ -47,6 +49,29 @@ def set_digest(db: Database, version: int, digest: str) -> None:
         session.execute(
             update(ModelVersion).where(ModelVersion.version == version).values(digest=digest)
         )
+
+
+def inspected(team: Team, version: int, status: str, problem: str, *, retry: int | None) -> None:
+    with team.db.writing() as session:
+        row = InspectionRow(
+            version=find_version(session, team.name, version).id,
+            status=status,
+            digest="",
+            files=0,
+            size=0,
+            scan="UNKNOWN",
+            findings="[]",
+            model="{}",
+            problem=problem,
+            created=now_ms(),
+            attempts=1,
+            retry=retry,
+        )
+        session.merge(row)
+
+
+def now(team: Team, request: Promotion) -> Promotion:
+    return read.get_request(team.db, team.name, request.id)
 
 
 class TestWithoutAPolicy:
@@ -141,6 +166,28 @@ class TestApprovals:
             "cy": False,
         }
         assert approve(team, request, "bo").done
+
+    def test_none_is_given_before_the_files_are_read(self, team: Team) -> None:
+        set_policy(team, approvals=1)
+        version = team.version(read=False)
+        request = asked(team, version)
+        with pytest.raises(Conflict, match="have not been read yet"):
+            approve(team, request, "bo")
+        inspected(team, version, "FAILED", "the bucket is away", retry=now_ms() + 60_000)
+        with pytest.raises(Conflict, match="The last time it could not: the bucket is away"):
+            approve(team, request, "bo", digest="")
+        assert now(team, request).approvals == ()
+        set_digest(team.db, version, "a" * 64)
+        with pytest.raises(Conflict, match="not those you have looked at"):
+            approve(team, request, "bo", digest="")
+        assert approve(team, request, "bo", digest="a" * 64).done
+
+    def test_files_that_never_will_be_read_are_approved_as_they_are(self, team: Team) -> None:
+        set_policy(team, approvals=1)
+        version = team.version(read=False)
+        request = asked(team, version)
+        inspected(team, version, "FAILED", "there are more than 100,000 files", retry=None)
+        assert approve(team, request, "bo", digest="").done
 
     def test_they_lapse_when_the_policy_changes_and_also_when_it_changes_back(
         self, team: Team

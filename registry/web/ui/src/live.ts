@@ -1,10 +1,14 @@
 // A page that holds an element with data-running is asked for again every few seconds, and what is
 // marked data-live is replaced by its newer self. An element with data-version is left alone as long
-// as that stays the same, and one that the reader is working in is left alone anyway.
+// as that stays the same, and one that the reader is working in is left alone anyway. The answer to
+// a form that was refused stays as it is: there is nothing to ask for at its address.
 
 const EVERY_MS = 3000;
 
 export function keepFresh(mount: (element: HTMLElement) => void): void {
+  if (document.body.hasAttribute("data-answer")) {
+    return;
+  }
   const timer = setInterval(() => {
     if (document.querySelector("[data-running]") === null) {
       clearInterval(timer);
@@ -57,26 +61,40 @@ function isBusy(element: HTMLElement): boolean {
   return element.contains(document.activeElement);
 }
 
-/** Rows that were ticked and controls that were set stay so. */
+/** Rows that were ticked, controls that were set, words that were typed and forms that were opened
+ * stay so. */
 function carry(old: HTMLElement, fresh: HTMLElement): void {
-  const set = new Map<string, HTMLInputElement>();
-  for (const input of old.querySelectorAll<HTMLInputElement>("input[name]")) {
-    set.set(nameOf(input), input);
-  }
-  for (const input of fresh.querySelectorAll<HTMLInputElement>("input[name]")) {
-    const before = set.get(nameOf(input));
-    if (before && isChoice(input)) {
-      input.checked = before.checked;
-    } else if (before && input.type !== "hidden") {
-      input.value = before.value;
+  const set = new Map(fieldsOf(old).map((field) => [nameOf(field), field]));
+  for (const field of fieldsOf(fresh)) {
+    const before = set.get(nameOf(field));
+    if (isChoice(field) && before && isChoice(before)) {
+      field.checked = before.checked;
+    } else if (before && field.type !== "hidden") {
+      field.value = before.value;
     }
   }
+  const open = new Set([...old.querySelectorAll("details[open]")].map(titleOf));
+  for (const details of fresh.querySelectorAll("details")) {
+    details.open ||= open.has(titleOf(details));
+  }
 }
 
-function nameOf(input: HTMLInputElement): string {
-  return isChoice(input) ? `${input.name}=${input.value}` : input.name;
+type Field = HTMLInputElement | HTMLTextAreaElement;
+
+function fieldsOf(element: HTMLElement): Field[] {
+  return [...element.querySelectorAll<Field>("input[name], textarea[name]")];
 }
 
-function isChoice(input: HTMLInputElement): boolean {
-  return input.type === "checkbox" || input.type === "radio";
+/** Several forms of a page may have a field of one name. */
+function nameOf(field: Field): string {
+  const form = field.form?.getAttribute("action") ?? "";
+  return isChoice(field) ? `${form} ${field.name}=${field.value}` : `${form} ${field.name}`;
+}
+
+function isChoice(field: Field): field is HTMLInputElement {
+  return field.type === "checkbox" || field.type === "radio";
+}
+
+function titleOf(details: Element): string {
+  return details.querySelector("summary")?.textContent ?? "";
 }
