@@ -148,16 +148,27 @@ def _forbidden_by_site(spec: LaunchSpec) -> Iterator[str]:
     if account and not allowed(account, site.service_accounts):
         yield _ask(f"service_account: {account!r}", "service_accounts", site.service_accounts)
     yield from _resources(spec.resources, site)
-    pods = max(spec.workers, spec.scaling.most)
-    if pods > site.max_workers:
+    if max(spec.workers, spec.scaling.most) > site.max_workers:
         where = "workers" if spec.workers > site.max_workers else "scaling.max"
         yield f"{where}: must be at most {site.max_workers}, the site's max_workers"
+    pods = _pods(spec)
     gpus = pods * (spec.resources.gpu.count if spec.resources.gpu else 0)
     if gpus > site.max_gpus:
         yield (
             f"resources.gpu.count: must be lower: {gpus} GPUs over {pods} pods are more than "
             f"{site.max_gpus}, the site's max_gpus"
         )
+
+
+def _pods(spec: LaunchSpec) -> int:
+    """How many may have its resources at once: workers, replicas, trials, a version on trial."""
+    pods = max(spec.workers, spec.scaling.most)
+    if spec.sweep:
+        return pods * spec.sweep.parallel
+    if spec.canary:
+        # Knative scales the version on trial as the other; elsewhere it is one pod.
+        return pods + (pods if spec.options.get("mode") == "Knative" else 1)
+    return pods
 
 
 def _resources(resources: Resources, site: Site) -> Iterator[str]:

@@ -90,7 +90,7 @@ class SiteSchema(Schema):
     )
     classes = Table(Text(limit=63), Part(ResourcesSchema), about="Resource classes by name.")
     only_classes = Flag(about="Resources are asked for by class, never by amount.")
-    max_gpus = Count(0, 100_000, about="The most GPUs of one launch, over all its workers.")
+    max_gpus = Count(0, 100_000, about="The most GPUs of one launch, over all pods it may have.")
     max_workers = Count(1, 100_000, about="The most workers, or replicas, of one launch.")
     tracking = Part(TrackingSchema, about="Where launched code logs.")
     secrets = Items(Part(SecretSchema), of="a list of Secrets", about="Secrets every launch gets.")

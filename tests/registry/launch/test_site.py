@@ -32,6 +32,10 @@ _SITE: dict[str, Any] = {
     "monitor_labels": {"release": "prometheus"},
     "max_gpus": 8,
 }
+_CANARY: dict[str, Any] = {
+    "source": {"model": "churn", "version": 7},
+    "canary": {"percent": 10, "version": 8, "storage": "s3://models/churn/8"},
+}
 
 
 def _pod(site: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -116,6 +120,25 @@ class TestGpus:
             minimal("job"), site=load_site(_SITE), workers=2, resources={"gpu": {"count": 5}}
         )
         assert "10 GPUs over 2 pods are more than 8, the site's max_gpus" in line
+
+    @pytest.mark.parametrize(
+        ("target", "changes", "pods"),
+        [
+            ("katib", {"sweep": {**minimal("katib")["sweep"], "parallel": 3}}, 3),
+            ("kserve", _CANARY, 2),
+            ("kserve", {**_CANARY, "scaling": {"min": 1, "max": 3}}, 4),
+            # On Knative the version on trial scales as the other does.
+            ("kserve", {**_CANARY, "scaling": {"max": 3}, "options": {"mode": "Knative"}}, 6),
+            ("seldon", _CANARY, 2),
+        ],
+    )
+    def test_so_have_trials_and_a_version_on_trial(
+        self, target: str, changes: dict[str, Any], pods: int
+    ) -> None:
+        spec = {**minimal(target), **changes, "resources": {"gpu": {"count": 2}}}
+        assert refusals(spec, site=load_site({"max_gpus": 2 * pods})) == ()
+        [line] = refusals(spec, site=load_site({"max_gpus": 2 * pods - 1}))
+        assert f"{2 * pods} GPUs over {pods} pods are more than {2 * pods - 1}" in line
 
 
 class TestNames:
