@@ -142,7 +142,8 @@ def events(launch_id: str) -> _Json:
 def logs(asked: _Json, launch_id: str) -> live.LogPage:
     """The last lines; with `since`, those after; with `wait`, when there are some."""
     found = services()
-    return live.read_log(found.db, read_site(found.config.launch_site), launch_id, **asked)
+    site = read_site(found.config.launch_site)
+    return live.read_log(found.db, found.store, site, launch_id, **asked)
 
 
 @routes.post("/launches/<launch_id>/stop")

@@ -10,7 +10,6 @@ import structlog
 from podium.client.entities import RunStatus
 from podium.client.errors import PodiumError
 from podium.client.launches import LaunchState
-from podium.tracker.artifacts.paths import ArtifactPath, parse_artifact_uri
 from podium.tracker.clock import now_ms
 from podium.tracker.models import Run
 from podium.tracker.runs.states import set_state
@@ -97,8 +96,9 @@ def _keep_logs(turn: Turn, row: LaunchRow) -> None:
         pods = logs.pods_of(
             turn.cluster, row.namespace, label_value(row.launch_id), row.object_name
         )
+        root = logs.folder(turn.db, row.run_id, row.launch_id)
         kept = logs.keep(
-            turn.cluster, turn.db, turn.store, _root(turn, row), namespace=row.namespace, pods=pods
+            turn.cluster, turn.db, turn.store, root, namespace=row.namespace, pods=pods
         )
     except Away:
         raise
@@ -125,13 +125,6 @@ def _try_again(row: LaunchRow, now: int, patience: int) -> None:
     """At a later turn, but not for ever; one that is to stop is stopped without its log."""
     if row.ended is not None and now < row.ended + patience:
         raise NotNow("Its logs cannot be kept yet.")
-
-
-def _root(turn: Turn, row: LaunchRow) -> ArtifactPath:
-    """With the files of its run or, where it has none, in a folder of its own."""
-    with turn.db.reading() as session:
-        uri = session.scalar(select(Run.artifact_uri).where(Run.run_id == (row.run_id or "")))
-    return parse_artifact_uri(uri) if uri else ArtifactPath(f"launches/{row.launch_id}")
 
 
 def _objects(turn: Turn, row: LaunchRow) -> list[Manifest]:

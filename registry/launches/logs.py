@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from podium.tracker.artifacts.base import ArtifactStore
-from podium.tracker.artifacts.paths import ArtifactPath
+from podium.tracker.artifacts.base import ArtifactStore, Content
+from podium.tracker.artifacts.paths import ArtifactPath, parse_artifact_uri
 from podium.tracker.db import Database
+from podium.tracker.models import Run
 from podium.tracker.storage import digests
+from sqlalchemy import select
 
 from ..launch.cluster import Cluster, Log
 from ..launch.kinds import POD
@@ -93,6 +95,31 @@ def keep(
             kept.append(path.key)
             last = last or list(tail)
     return Kept("\n".join(last), tuple(kept), whole)
+
+
+def folder(db: Database, run_id: str | None, launch_id: str) -> ArtifactPath:
+    """With the files of its run or, where it has none, in a folder of its own."""
+    with db.reading() as session:
+        uri = session.scalar(select(Run.artifact_uri).where(Run.run_id == (run_id or "")))
+    return parse_artifact_uri(uri) if uri else ArtifactPath(f"launches/{launch_id}")
+
+
+def files_of(kept: Sequence[str]) -> dict[str, ArtifactPath]:
+    """By pod, of those that were kept: the file of its main container."""
+    found: dict[str, ArtifactPath] = {}
+    for path in map(ArtifactPath, kept):
+        found.setdefault(path.name.rsplit(".", 2)[0], path)
+    return found
+
+
+def read_file(content: Content, pod: str) -> Iterator[Line]:
+    """The lines of a file that :func:`keep` has written."""
+    rest = b""
+    for chunk in content:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for each in whole:
+            at, _, text = each.decode("utf-8", "replace").partition(" ")
+            yield Line(at, pod, text)
 
 
 def containers(pod: Manifest) -> list[str]:

@@ -98,10 +98,10 @@ def _page(launch_id: str, denied: str = "") -> Response:
 
 def _log(launch: Launch) -> tuple[live.LogPage, str]:
     """Its last lines, or why they cannot be read now."""
-    site = read_site(services().config.launch_site)
+    found, pod = services(), request.args.get("pod", "")
+    site = read_site(found.config.launch_site)
     try:
-        pod = request.args.get("pod", "")
-        return live.read_log(services().db, site, launch.launch_id, pod=pod), ""
+        return live.read_log(found.db, found.store, site, launch.launch_id, pod=pod), ""
     except PodiumError as error:
         return live.LogPage((), "", over=False), error.message
 

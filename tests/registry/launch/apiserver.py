@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import sys
 import threading
 import uuid
 from collections import Counter
@@ -33,6 +34,7 @@ class ApiServer:
         self.made: list[str] = []
         """Every object that came to be, by its path, in order."""
         self.logs: dict[str, str] = {}
+        """By pod, or by pod and container (``pod/proxy``) of one with several."""
         self.down = False
         self.fail: list[tuple[int, str]] = []
         """Answers (status, message) of the next changes, instead of doing them."""
@@ -233,6 +235,18 @@ def _matches(found: Object, selector: str) -> bool:
     return all(labels.get(name) == value for name, value in wanted)
 
 
+def _asked_of(log: str, query: dict[str, str]) -> str:
+    """As a kubelet does: the lines since a time, the last of those, and no more bytes than that."""
+    lines = [
+        each
+        for each in log.splitlines(keepends=True)
+        if each[:19] >= query.get("sinceTime", "")[:19]
+    ]
+    if "tailLines" in query:
+        lines = lines[-int(query["tailLines"]) :]
+    return "".join(lines)[: int(query.get("limitBytes", sys.maxsize))]
+
+
 def _status(code: int, reason: str, message: str) -> Object:
     return {"kind": "Status", "code": code, "reason": reason, "message": message}
 
@@ -258,10 +272,11 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
                 pod = place.split("/")[-2]
                 if pod in server.silent:
                     return self._answer(500, _status(500, "InternalError", "no kubelet"))
-                text = server.logs.get(pod)
+                other = f"{pod}/{query.get('container')}"
+                text = server.logs.get(other if other in server.logs else pod)
                 if text is None:
                     return self._answer(404, _status(404, "NotFound", "no such pod"))
-                return self._send(200, text.encode(), "text/plain")
+                return self._send(200, _asked_of(text, query).encode(), "text/plain")
             listing = "watch" if query.get("watch") else "list" if "limit" in query else "get"
             if self._not_installed(place) or self._denied(listing, place):
                 return None

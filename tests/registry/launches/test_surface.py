@@ -95,7 +95,6 @@ def test_a_launch_and_its_log_as_it_comes(podium: PodiumServer, kubernetes: ApiS
     reader.start()
     until(lambda: kubernetes.calls["LOG"])
     kubernetes.logs[f"{name}-0"] += "2026-01-15T08:00:00.51Z second\n"
-    time.sleep(1.5)
     kubernetes.say(job, conditions=[condition("Complete")])
     done = client.wait_for_launch(launch.launch_id, timeout=90)
     assert done.state is client.LaunchState.SUCCEEDED
