@@ -38,8 +38,9 @@ _RULES: tuple[Rule, ...] = (
 
 def diagnose(objects: Objects) -> Diagnosis | None:
     """What keeps a launch from running or serving; None where nothing says so."""
+    there = nodes.without_past(objects)
     for rule in _RULES:
-        found = rule(objects)
+        found = rule(there)
         if found:
             return found
     return None

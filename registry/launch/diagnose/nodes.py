@@ -3,45 +3,85 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ..state import Objects, condition, of_kind, status_of
-from .found import Diagnosis, name_of
+from .found import Diagnosis, containers, name_of
 
 
 def node(objects: Objects) -> Diagnosis | None:
-    for pod in of_kind(objects, "Pod"):
-        seen = status_of(pod)
-        target = condition(pod, "DisruptionTarget")
-        reason, message = seen.get("reason") or "", seen.get("message") or ""
-        if reason == "NodeLost" or target.get("reason") == "DeletionByTaintManager":
-            return Diagnosis(
-                "NodeLost",
-                f"The node of the pod {name_of(pod)} is gone or does not answer.",
-                "It is tried again on another node; eviction uses up no retry of a job.",
-                message or target.get("message") or "",
-            )
-        if reason == "Evicted":
-            return Diagnosis(
-                "Evicted",
-                f"The node evicted the pod {name_of(pod)} because it ran short.",
-                "Ask for the memory and the disk it needs in resources, or write less to /scratch.",
-                message,
-            )
-        if reason == "UnexpectedAdmissionError":
-            return Diagnosis(
-                "DeviceRefused",
-                f"The node took the pod {name_of(pod)} and then had no such GPU for it.",
-                "Of a shared GPU ask for one; else the device plugin has to be looked at.",
-                message,
-            )
-        if target.get("status") == "True" and target.get("reason") == "PreemptionByScheduler":
-            return Diagnosis(
-                "Preempted",
-                f"The pod {name_of(pod)} made room for one of a higher priority.",
-                "It is tried again; a higher priority keeps it from happening.",
-                target.get("message") or "",
-            )
+    return next(filter(None, (_taken(pod) for pod in of_kind(objects, "Pod"))), None)
+
+
+def without_past(objects: Objects) -> Objects:
+    """Without the pods that the node has taken and that others have begun in place of: what is
+    wrong now is not that."""
+    past = [pod for pod in of_kind(objects, "Pod") if _taken(pod) and _is_past(pod, objects)]
+    return [each for each in objects if each not in past] if past else objects
+
+
+def _taken(pod: Mapping[str, Any]) -> Diagnosis | None:
+    """How the node took it, if it did."""
+    seen = status_of(pod)
+    target = condition(pod, "DisruptionTarget")
+    reason, message = seen.get("reason") or "", seen.get("message") or ""
+    if reason == "NodeLost" or target.get("reason") == "DeletionByTaintManager":
+        return Diagnosis(
+            "NodeLost",
+            f"The node of the pod {name_of(pod)} is gone or does not answer.",
+            "It is tried again on another node; eviction uses up no retry of a job.",
+            message or target.get("message") or "",
+        )
+    if reason == "Evicted":
+        return Diagnosis(
+            "Evicted",
+            f"The node evicted the pod {name_of(pod)} because it ran short.",
+            "Ask for the memory and the disk it needs in resources, or write less to /scratch.",
+            message,
+        )
+    if reason == "UnexpectedAdmissionError":
+        return Diagnosis(
+            "DeviceRefused",
+            f"The node took the pod {name_of(pod)} and then had no such GPU for it.",
+            "Of a shared GPU ask for one; else the device plugin has to be looked at.",
+            message,
+        )
+    if target.get("status") == "True" and target.get("reason") == "PreemptionByScheduler":
+        return Diagnosis(
+            "Preempted",
+            f"The pod {name_of(pod)} made room for one of a higher priority.",
+            "It is tried again; a higher priority keeps it from happening.",
+            target.get("message") or "",
+        )
     return None
+
+
+def _is_past(pod: Mapping[str, Any], objects: Objects) -> bool:
+    """Whether another has begun since, and none that stood beside it has fallen, as workers do that
+    lose one of them."""
+    over = max(
+        [str(condition(pod, "DisruptionTarget").get("lastTransitionTime") or ""), *_ends(pod)]
+    )
+    later = {
+        name_of(each)
+        for each in of_kind(objects, "Pod")
+        if _created(each) > _created(pod) and _created(each) >= over
+    }
+    fell = (
+        each.ended.get("exitCode") and str(each.ended.get("finishedAt") or "") >= over
+        for each in containers(objects)
+        if each.pod not in {*later, name_of(pod)}
+    )
+    return bool(later) and not any(fell)
+
+
+def _created(pod: Mapping[str, Any]) -> str:
+    return str((pod.get("metadata") or {}).get("creationTimestamp") or "")
+
+
+def _ends(pod: Mapping[str, Any]) -> Iterator[str]:
+    return (str(each.ended.get("finishedAt") or "") for each in containers([pod]))
 
 
 _SHORT = re.compile(r"(?:^|[ ,])(?:\d+ )?Insufficient (?P<resource>[\w./-]+)")

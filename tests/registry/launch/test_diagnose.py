@@ -36,9 +36,31 @@ def _waits(reason: str, message: str = "", **more: Any) -> _Object:
     return {"name": "main", "image": _IMAGE, "restartCount": 0, "state": state, **more}
 
 
-def _ended(code: int, reason: str = "Error", message: str = "", name: str = "main") -> _Object:
-    ended = {"exitCode": code, "reason": reason, "message": message}
+def _ended(
+    code: int, reason: str = "Error", message: str = "", name: str = "main", at: str = "09:40"
+) -> _Object:
+    ended = {"exitCode": code, "reason": reason, "message": message, "finishedAt": _at(at)}
     return {"name": name, "image": _IMAGE, "restartCount": 0, "state": {"terminated": ended}}
+
+
+def _at(time: str) -> str:
+    return f"2026-11-24T{time}:00Z"
+
+
+def _dated(created: str, *containers: _Object, name: str, **status: Any) -> _Object:
+    pod = _pod(*containers, **status)
+    meta = {**pod["metadata"], "name": name, "creationTimestamp": _at(created)}
+    return {**pod, "metadata": meta}
+
+
+_EVICTED = _dated(
+    "09:00",
+    _ended(137, at="09:30"),
+    name="churn-1-0",
+    phase="Failed",
+    reason="Evicted",
+    conditions=[condition("DisruptionTarget", "True", "TerminationByKubelet")],
+)
 
 
 def _event(reason: str, message: str, when: str = "2026-11-24T09:00:00Z") -> _Object:
@@ -631,3 +653,35 @@ def test_of_a_pod_that_is_taken_away_what_it_ended_with_before() -> None:
     found = diagnose([_going(_ended(137, "OOMKilled"), {"state": {}})])
     assert found
     assert found.code == "OOMKilled"
+
+
+class TestAPodThatTheNodeHasTaken:
+    """``_EVICTED`` went at half past nine."""
+
+    def test_another_in_its_place_says_why_it_fails(self) -> None:
+        later = _dated("09:31", _ended(3), name="churn-1-1")
+        for objects in ([_EVICTED, later], [later, _EVICTED]):
+            found = diagnose(objects)
+            assert found
+            assert found.sentence == "main ended with status 3."
+        late = _job("Failed", "DeadlineExceeded")
+        well = _dated("09:31", {"name": "main", "state": {"running": {}}}, name="churn-1-1")
+        assert self._code([_EVICTED, well, late]) == "DeadlineExceeded"
+        assert diagnose([_EVICTED, well]) is None
+
+    def test_it_is_why_those_beside_it_fell(self) -> None:
+        beside = _dated("09:00", _ended(1, at="09:32"), name="churn-1-1")
+        again = _dated("09:31", {"name": "main", "state": {"running": {}}}, name="churn-1-2")
+        assert self._code([_EVICTED, beside]) == "Evicted"
+        assert self._code([_EVICTED, beside, again]) == "Evicted"
+
+    def test_what_fell_before_has_nothing_to_do_with_it(self) -> None:
+        before = _dated("08:00", _ended(1, at="08:30"), name="churn-1-1")
+        assert self._code([before, _EVICTED]) == "Evicted"
+        later = _dated("09:31", _ended(3), name="churn-1-2")
+        assert self._code([before, _EVICTED, later]) == "Crashed"
+
+    def _code(self, objects: list[_Object]) -> str:
+        found = diagnose(objects)
+        assert found
+        return found.code
