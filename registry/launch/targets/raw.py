@@ -76,6 +76,7 @@ _PHASES = {
     "Succeeded": Phase.SUCCEEDED,
     "Running": Phase.RUNNING,
 }
+# Controllers make them for what is launched, under the same labels.
 _NOT_OURS = ("Pod", "Event", "Workload")
 
 
@@ -97,6 +98,11 @@ def faults(spec: LaunchSpec) -> Iterator[str]:
     for number, each in enumerate(template.manifests):
         if not each.get("apiVersion") or not each.get("kind"):
             yield f"options.template: manifests[{number}] of {name} lacks apiVersion or kind"
+        elif each["kind"] in _NOT_OURS:
+            yield (
+                f"options.template: manifests[{number}] of {name} is a {each['kind']}, which "
+                "others make for a launch; an administrator writes a Job or a Deployment instead"
+            )
     if not spec.image and "podium.pod" in used:
         yield f"image: is missing; the template {name} runs one"
 

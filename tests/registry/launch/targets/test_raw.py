@@ -123,6 +123,15 @@ def test_a_place_that_is_no_variable_is_the_administrator_s_to_mend() -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["Pod", "Event", "Workload"])
+def test_what_others_make_for_a_launch_is_no_template_s_to_name(kind: str) -> None:
+    """How a launch stands is not read from its pods: it would be gone as soon as it is there."""
+    service, mine = ({"apiVersion": "v1", "kind": each} for each in ("Service", kind))
+    spec = _SPEC | {"options": {"template": "cluster"}}
+    [line] = refusals(spec, site=_site({"manifests": [service, mine]}))
+    assert line.startswith(f"options.template: manifests[1] of cluster is a {kind}, ")
+
+
 @pytest.mark.parametrize(
     ("pod", "field"),
     [
