@@ -102,6 +102,8 @@ def said(phase: Phase, by: Mapping[str, Any]) -> State:
 
 
 MISSING = State(Phase.MISSING)
+QUEUED = "Queued"
+"""The reason of what waits for Kueue, of which Kueue has said nothing yet."""
 
 
 def decided(found: Mapping[str, Any], phases: Mapping[str, Phase]) -> State | None:
@@ -135,7 +137,7 @@ def waiting(found: Mapping[str, Any], objects: Objects) -> State:
             if said_by and (said_by.get("status") == "True") == (kind == "Evicted"):
                 return said(Phase.PENDING, said_by)
     if suspended(found) and queued(found):
-        return State(Phase.PENDING, "Queued", "Kueue has not admitted it yet.")
+        return State(Phase.PENDING, QUEUED, "Kueue has not admitted it yet.")
     return State(Phase.PENDING)
 
 

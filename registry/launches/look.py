@@ -11,9 +11,10 @@ from podium.client.launches import LaunchState
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..launch.diagnose import Diagnosis, diagnose
-from ..launch.kinds import Kind
+from ..launch.diagnose import NO_KUEUE, Diagnosis, diagnose
+from ..launch.kinds import WORKLOAD, Kind
 from ..launch.names import Manifest, label_value
+from ..launch.state import QUEUED
 from . import leases
 from .begin import LONGEST_RETRY_MS
 from .close import stop
@@ -86,6 +87,8 @@ def _observe(
         unread = None if seen.diagnosis else turn.view.unread(row.namespace)
     if seen.over or seen.again:
         return seen
+    if seen.reason == QUEUED and turn.view.is_missing(WORKLOAD, row.namespace):
+        return replace(seen, diagnosis=NO_KUEUE)
     unlisted = turn.view.unlisted(places)
     if unlisted and not objects and row.uid:  # nobody knows: it stands as it stood
         seen = replace(seen, state=LaunchState(row.state), endpoint=row.endpoint)

@@ -46,6 +46,8 @@ class _Kept:
     stale: bool = True
     refused: Refused | None = None
     unwatched: Refused | None = None
+    missing: bool = False
+    """The cluster does not know the kind: its system is not installed."""
 
 
 class View:
@@ -88,6 +90,10 @@ class View:
 
     def unwatched(self, places: Iterable[Place]) -> Refused | None:
         return next((each.unwatched for each in self._of(places) if each.unwatched), None)
+
+    def is_missing(self, kind: Kind, namespace: str) -> bool:
+        """Whether the cluster does not know the kind."""
+        return any(each.missing for each in self._of([(kind, namespace)]))
 
     def unread(self, namespace: str) -> Refused | None:
         """With what words the namespace's events may not be read, if they may not."""
@@ -146,7 +152,8 @@ class View:
             with self._lock:
                 kept.begun, kept.stale = begun, False
                 kept.number += 1
-                if refused.code_number == 404:  # its system is not installed
+                kept.missing = refused.code_number == 404
+                if kept.missing:
                     kept.items, kept.refused = {}, None
                 else:  # what is there is not known
                     kept.refused = refused
@@ -154,6 +161,7 @@ class View:
         with self._lock:
             kept.items = {each["metadata"]["uid"]: each for each in listing.items}
             kept.begun, kept.stale, kept.refused = begun, False, None
+            kept.missing = False
             kept.number += 1
             number = kept.number
         if self._watches:

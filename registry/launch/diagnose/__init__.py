@@ -11,8 +11,9 @@ from collections.abc import Callable
 from ..state import Objects
 from . import nodes, pods, refusals
 from .found import Diagnosis
+from .refusals import NO_KUEUE
 
-__all__ = ["Diagnosis", "diagnose"]
+__all__ = ["NO_KUEUE", "Diagnosis", "diagnose"]
 
 Rule = Callable[[Objects], Diagnosis | None]
 

@@ -187,6 +187,13 @@ def refused_pods(objects: Objects) -> Diagnosis | None:
     return None
 
 
+NO_KUEUE = Diagnosis(
+    "MissingCRD",
+    "The cluster has no Kueue, which alone starts what is in a queue.",
+    "Leave queue out, or have Kueue installed, one that has Workloads of v1beta2.",
+)
+
+
 def queue(objects: Objects) -> Diagnosis | None:
     for workload in of_kind(objects, "Workload"):
         waits = condition(workload, "QuotaReserved")

@@ -353,6 +353,29 @@ def test_one_of_a_queue_is_not_suspended_again(world: World) -> None:
     assert job["spec"]["suspend"] is False
 
 
+def test_a_queue_in_a_cluster_without_kueue_is_said_to_start_nothing(world: World) -> None:
+    world.server.missing.add("workloads")
+    world.version()
+    launch = world.start(TRAIN, queue="team-queue")
+    world.work()
+    told = world.launch(launch)
+    assert (told.state, told.reason) == (LaunchState.PENDING, "MissingCRD")
+    assert told.diagnosis is not None
+    assert told.diagnosis.sentence == (
+        "The cluster has no Kueue, which alone starts what is in a queue."
+    )
+    world.server.missing.clear()  # it is installed
+    world.work()
+    assert world.launch(launch).reason == "Queued"
+    world.server.missing.add("workloads")  # one that has Workloads of another version
+    job = world.server.find("Job")
+    job["spec"]["suspend"] = False
+    world.server.say(job, ready=1)
+    world.work()
+    told = world.launch(launch)
+    assert (told.state, told.diagnosis) == (LaunchState.RUNNING, None)
+
+
 class TestRefusing:
     """Before the cluster sees it, and before there is a row."""
 
