@@ -38,6 +38,7 @@ def stop(turn: Turn, row: LaunchRow) -> None:
     """Tell the cluster; what a pod has written is kept first, for it goes with the pod."""
     if _is_early(turn, row):
         return
+    turn.keep_lease()
     if row.logs == "[]":
         try:
             _keep_logs(turn, row)
@@ -46,10 +47,11 @@ def stop(turn: Turn, row: LaunchRow) -> None:
     try:
         for action in TARGETS[row.target].stop(_objects(turn, row)):
             _do(turn, action)
-    except Refused as refused:  # others are to be stopped all the same
-        turn.remark(row, refused)
+    except (NotNow, Refused) as error:  # others are to be stopped all the same
+        turn.remark(row, error)
     else:
         turn.memory.refused.pop(row.id, None)
+        turn.memory.told.pop(row.id, None)
     turn.memory.stopped[row.id] = time.monotonic()
     turn.step("stopped")
 
@@ -80,6 +82,7 @@ def close(turn: Turn, row: LaunchRow) -> None:
     turn.memory.applied.pop(row.id, None)
     turn.memory.stopped.pop(row.id, None)
     turn.memory.refused.pop(row.id, None)
+    turn.memory.told.pop(row.id, None)
     turn.step("closed")
 
 

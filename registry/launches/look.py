@@ -64,7 +64,7 @@ def _observe(
         attempt=row.attempt,
         counted=row.counted or now,
         rates=json.loads(row.rates),
-        diagnosis=Diagnosis(**json.loads(row.diagnosis)) if row.diagnosis else None,
+        diagnosis=_found_before(row),
     )
     if row.target == "kfp":
         api = turn.pipelines
@@ -89,11 +89,30 @@ def _observe(
         return seen
     if seen.reason == QUEUED and turn.view.is_missing(WORKLOAD, row.namespace):
         return replace(seen, diagnosis=NO_KUEUE)
-    unlisted = turn.view.unlisted(places)
-    if unlisted and not objects and row.uid:  # nobody knows: it stands as it stood
-        seen = replace(seen, state=LaunchState(row.state), endpoint=row.endpoint)
-    refused = unlisted or turn.memory.refused.get(row.id) or turn.view.unwatched(places) or unread
+    if seen.unknown and row.uid:
+        seen = _as_it_stood(row, seen)
+    refused = (
+        turn.view.unlisted(places)
+        or turn.memory.refused.get(row.id)
+        or turn.view.unwatched(places)
+        or unread
+    )
     return replace(seen, diagnosis=diagnose([refused.answer])) if refused else seen
+
+
+def _as_it_stood(row: LaunchRow, seen: Observed) -> Observed:
+    return replace(
+        seen,
+        state=LaunchState(row.state),
+        reason=row.reason,
+        message=row.message,
+        diagnosis=_found_before(row),
+        endpoint=row.endpoint,
+    )
+
+
+def _found_before(row: LaunchRow) -> Diagnosis | None:
+    return Diagnosis(**json.loads(row.diagnosis)) if row.diagnosis else None
 
 
 def _write(

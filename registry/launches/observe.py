@@ -46,7 +46,7 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Observed:
     """``over``: it does not change any more. ``again``: it is to be tried once more. ``lost``: what
-    serves is not there any more, and has to be."""
+    serves is not there any more, and has to be. ``unknown``: whether it is there nobody knows."""
 
     state: LaunchState
     reason: str = ""
@@ -57,6 +57,7 @@ class Observed:
     over: bool = False
     again: bool = False
     lost: bool = False
+    unknown: bool = False
 
 
 def observe(
@@ -77,6 +78,7 @@ def observe(
         found.message,
         endpoint=target.endpoint(objects) or "",
         usage=usage,
+        unknown=found.phase is Phase.MISSING and not complete,
     )
     if found.phase not in (Phase.READY, Phase.SUCCEEDED):
         why = diagnose([*objects, *warnings])

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from ..launch.cluster import Cluster
 from ..launch.diagnose import diagnose
-from ..launch.kube import Refused
+from ..launch.kube import NotNow, Refused
 from ..launch.site import Site
 from ..launch.spec import Owner
 from ..webhooks.steps import Step, no_step
@@ -51,6 +51,8 @@ class Memory:
     """When it was last told to stop, so that it is not told ten times a second."""
     refused: dict[int, Refused] = field(default_factory=dict)
     """What the cluster would not have done for it."""
+    told: dict[int, str] = field(default_factory=dict)
+    """What was said of that, so that it is said once."""
 
 
 @dataclass(slots=True)
@@ -128,19 +130,26 @@ class Turn:
             leases.check(session, self.lease)
             yield session, current(session, row)
 
-    def remark(self, row: LaunchRow, refused: Refused) -> None:
+    def remark(self, row: LaunchRow, error: Refused | NotNow) -> None:
         """That the cluster would not have something done: told once, with the right it lacks."""
-        before = self.memory.refused.get(row.id)
-        self.memory.refused[row.id] = refused
-        log.warning("refused", launch=row.launch_id, reason=refused.message)
-        if before is not None and before.message == refused.message:
+        log.warning("not done", launch=row.launch_id, reason=error.message)
+        if isinstance(error, NotNow):  # its words are others each time
+            self._tell_once(row, "", "NotNow", error.message)
             return
-        found = diagnose([refused.answer])
+        self.memory.refused[row.id] = error
+        found = diagnose([error.answer])
+        if found is not None:
+            self._tell_once(row, error.message, found.code, f"{found.sentence} {found.fix}")
+
+    def _tell_once(self, row: LaunchRow, what: str, reason: str, message: str) -> None:
+        if self.memory.told.get(row.id) == what:
+            return
+        self.memory.told[row.id] = what
         with self.db.writing() as session:
             leases.check(session, self.lease)
             there = session.get(LaunchRow, row.id)
-            if there is not None and found is not None:
-                remark(session, there, found.code, f"{found.sentence} {found.fix}")
+            if there is not None:
+                remark(session, there, reason, message)
 
     def keep_lease(self) -> None:
         """When a turn takes its time; :class:`.leases.LeaseLost` when it took too much."""

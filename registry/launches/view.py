@@ -18,12 +18,13 @@ import structlog
 
 from ..launch.cluster import Cluster
 from ..launch.kinds import EVENT, POD, WORKLOAD, Kind
-from ..launch.kube import Away, Gone, Refused
+from ..launch.kube import Away, Gone, NotNow, Refused
 from ..launch.names import INSTANCE, LAUNCH, MANAGER, Manifest
 
 RELIST_SECONDS = 45.0
 _WARNINGS_SECONDS = 10.0
 _SOONEST = 1.0  # a watch that breaks at once must not have its list made without a pause
+_PAUSE = 5.0  # before a list that could not be had is asked for again
 _OURS = f"app.kubernetes.io/managed-by={MANAGER}"
 
 log = structlog.get_logger("podium.launches")
@@ -37,7 +38,7 @@ class _Kept:
     """What was listed, by uid. ``begun`` is when the list was asked for (monotonic seconds).
 
     ``refused``: it may not be listed, so ``items`` are as old as when it might; ``unwatched``: it
-    may not be watched.
+    may not be watched. ``away``: it cannot be listed now, and is not asked for before ``later``.
     """
 
     items: dict[str, Manifest] = field(default_factory=dict)
@@ -48,6 +49,8 @@ class _Kept:
     unwatched: Refused | None = None
     missing: bool = False
     """The cluster does not know the kind: its system is not installed."""
+    away: NotNow | None = None
+    later: float = 0.0
 
 
 class View:
@@ -62,22 +65,30 @@ class View:
         self._closed = False
 
     def refresh(self, places: Iterable[Place]) -> None:
-        """List what was never listed, or not for a while. :class:`Away` leaves all as it was."""
+        """List what was never listed, or not for a while.
+
+        What cannot be listed now is left as it was. :class:`Away`: that is so of everything.
+        """
         wanted = set(places)
         with self._lock:
             for place in set(self._kept) - wanted:
                 del self._kept[place]
         for place in sorted(wanted, key=lambda each: (each[1], each[0].kind)):
             kept = self._kept[place]
-            age = time.monotonic() - kept.begun
-            if age >= RELIST_SECONDS or (kept.stale and age >= (_SOONEST if kept.number else 0)):
+            now = time.monotonic()
+            age, soon = now - kept.begun, _SOONEST if kept.number else 0
+            if now >= kept.later and (age >= RELIST_SECONDS or (kept.stale and age >= soon)):
                 self._list(place, kept)
+        answers = [self._kept[place].away for place in wanted]
+        if answers and all(answers):
+            self.look_again()
+            raise Away(str(answers[0]))
 
     def look_again(self) -> None:
         """At the next turn everything is listed, whatever is known."""
         with self._lock:
             for kept in self._kept.values():
-                kept.begun, kept.stale = 0.0, True
+                kept.begun, kept.stale, kept.later = 0.0, True, 0.0
 
     def listed_since(self, kinds: Iterable[Kind], namespace: str, moment: float) -> bool:
         """Whether what is not there is truly not: it was listed after the moment."""
@@ -131,6 +142,8 @@ class View:
             except Refused as refused:  # without the right there are fewer reasons to tell
                 self._unread[namespace] = refused
                 log.info("events not read", namespace=namespace, reason=refused.message)
+            except NotNow as later:
+                log.info("events not read", namespace=namespace, reason=later.message)
             self._warnings[namespace] = time.monotonic(), found
         return found
 
@@ -147,10 +160,15 @@ class View:
         labels = "" if kind == WORKLOAD else _OURS
         try:
             listing = self._cluster.list(kind, namespace, labels=labels)
+        except NotNow as later:
+            log.info("not listed", kind=kind.kind, namespace=namespace, reason=later.message)
+            with self._lock:
+                kept.away, kept.later = later, begun + max(_PAUSE, later.retry_after or 0)
+            return
         except Refused as refused:
             log.info("not listed", kind=kind.kind, namespace=namespace, reason=refused.message)
             with self._lock:
-                kept.begun, kept.stale = begun, False
+                kept.begun, kept.stale, kept.away = begun, False, None
                 kept.number += 1
                 kept.missing = refused.code_number == 404
                 if kept.missing:
@@ -160,7 +178,7 @@ class View:
             return
         with self._lock:
             kept.items = {each["metadata"]["uid"]: each for each in listing.items}
-            kept.begun, kept.stale, kept.refused = begun, False, None
+            kept.begun, kept.stale, kept.refused, kept.away = begun, False, None, None
             kept.missing = False
             kept.number += 1
             number = kept.number

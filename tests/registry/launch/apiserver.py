@@ -42,6 +42,8 @@ class ApiServer:
         """Pods whose node does not answer."""
         self.denied: set[str] = set()
         """What the account may not, as in ``delete jobs``."""
+        self.unable: set[str] = set()
+        """What it answers 500 to, as in ``list jobs``."""
         self.missing: set[str] = set()
         """Plurals of kinds that are not installed."""
         self.changed = threading.Condition()
@@ -367,6 +369,10 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
         def _denied(self, verb: str, place: str) -> bool:
             """In the words of the real one."""
             group, namespace, plural = _RESOURCE.fullmatch(place).groups("")  # type: ignore[union-attr]
+            if f"{verb} {plural}" in server.unable:
+                message = "etcdserver: request timed out"
+                self._answer(500, _status(500, "InternalError", message))
+                return True
             if f"{verb} {plural}" not in server.denied:
                 return False
             message = (

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from podium.client.entities import RunStatus
 from podium.client.errors import Conflict, NotFound, Unavailable
-from podium.client.launches import LaunchState
+from podium.client.launches import Launch, LaunchState
 from podium.registry import promotion, registered, webhooks
 from podium.registry.launch.faults import InvalidLaunch
-from podium.registry.launches import start
+from podium.registry.launch.kube import Away
+from podium.registry.launch.names import LAUNCH
+from podium.registry.launches import leases, start
 from podium.registry.launches.dry_run import dry_run
 from podium.registry.launches.read import kept_log, launch_events
 from podium.registry.outbox import OutboxEvent
@@ -23,7 +25,8 @@ from podium.tracker import audit, runs
 from podium.tracker.artifacts.paths import parse_artifact_uri
 from sqlalchemy import select
 
-from .conftest import EVALUATE, TRAIN, World, condition
+from ..launch.apiserver import Object
+from .conftest import EVALUATE, SERVE, TRAIN, World, condition, ready
 
 assert webhooks
 
@@ -317,6 +320,84 @@ class TestAClusterThatIsAway:
         world.clock.pass_seconds(600)
         world.work()
         assert world.launch(first).state is LaunchState.PENDING
+
+    def test_for_one_that_is_to_stop(self, world: World) -> None:
+        """Others are stopped, and what has ended is closed, in the same turn."""
+        world.version()
+        first, second, third = (world.start(TRAIN) for _ in range(3))
+        world.work()
+        jobs = {each.launch_id: _job_of(world, each) for each in (first, second, third)}
+        for launch in (first, second):
+            start.stop(world.db, launch.launch_id)
+        world.server.say(jobs[third.launch_id], conditions=[condition("Complete")])
+        world.server.fail.append((500, "failed calling webhook"))
+        world.work()
+        assert "suspend" not in jobs[first.launch_id]["spec"]
+        assert jobs[second.launch_id]["spec"]["suspend"] is True
+        assert runs.get_run(world.db, str(third.run_id)).status is RunStatus.FINISHED
+        assert leases.problems(world.db) == {}
+        told = launch_events(world.db, first.launch_id)[-1]
+        assert told.reason == "NotNow"
+        assert "failed calling webhook" in told.message
+        world.clock.pass_seconds(40)
+        another = world.new_worker()  # this one waits ten seconds before it tells it again
+        for _ in range(2):
+            world.work(another)
+        assert world.launch(first).state is LaunchState.STOPPED
+
+    def test_for_one_kind_only(self, world: World) -> None:
+        """What is of that kind stands as it stood, also for a worker that has never seen it."""
+        world.version()
+        job, service = world.start(TRAIN), world.start(SERVE)
+        world.work()
+        deployment = world.server.find("Deployment")
+        world.server.say(deployment, **ready(deployment))
+        world.pod(deployment)
+        world.work()
+        assert world.launch(service).state is LaunchState.READY
+        before = world.launch(service)
+        world.server.say(world.server.find("Job"), conditions=[condition("Complete")])
+        world.server.unable.add("list deployments")
+        world.clock.pass_seconds(40)
+        world.work(world.new_worker())
+        assert world.launch(job).state is LaunchState.SUCCEEDED
+        assert world.launch(service) == before
+        assert leases.problems(world.db) == {}
+
+    def test_for_the_reasons_only(self, world: World) -> None:
+        world.version()
+        job = world.start(TRAIN)
+        world.server.unable.add("list events")
+        world.work()
+        assert world.launch(job).state is LaunchState.PENDING
+        assert leases.problems(world.db) == {}
+
+    def test_for_all_kinds(self, world: World) -> None:
+        """It answers, and yet it is away: as an API server without its etcd."""
+        world.version()
+        job = world.start(TRAIN)
+        world.work()
+        world.server.unable |= {"list jobs", "list pods"}
+        for _ in range(2):
+            world.clock.pass_seconds(40)
+            with pytest.raises(Away):
+                world.work()
+        assert leases.problems(world.db)
+        world.server.unable.clear()
+        world.server.say(world.server.find("Job"), conditions=[condition("Complete")])
+        world.clock.pass_seconds(40)
+        world.work()
+        assert world.launch(job).state is LaunchState.SUCCEEDED
+        assert leases.problems(world.db) == {}
+
+
+def _job_of(world: World, launch: Launch) -> Object:
+    [found] = [
+        each
+        for each in world.server.all("Job")
+        if each["metadata"]["labels"][LAUNCH] == launch.launch_id
+    ]
+    return found
 
 
 def test_one_of_a_queue_is_not_suspended_again(world: World) -> None:
