@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from ..launch.diagnose import Diagnosis, diagnose
 from ..launch.faults import InvalidLaunch
-from ..launch.kube import Away, NotNow, Refused
+from ..launch.kube import NotNow, Refused
 from ..models import ModelVersion
 from .leases import backoff
 from .plan import Plan, asked
@@ -80,9 +80,10 @@ def begin(turn: Turn, row: LaunchRow, newest: Slots) -> None:
         _refuse(turn, row, found.code if found else "Refused", refused.message, found)
     except NotNow as later:
         _try_later(turn, row, later)
-    except Away:
-        raise
-    except PodiumError as error:  # the run cannot be made
+    except PodiumError as error:
+        if error.retryable:  # the cluster or the database is away, which says nothing of a launch
+            raise
+        # The run cannot be made.
         _refuse(turn, row, "NoRun", error.message)
     else:
         turn.step("applied")

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 from podium.client.entities import RunStatus
-from podium.client.errors import Conflict, NotFound, Unavailable
+from podium.client.errors import (
+    Conflict,
+    NotFound,
+    PodiumError,
+    QuotaExceeded,
+    Unavailable,
+)
 from podium.client.launches import Launch, LaunchState
 from podium.registry import promotion, registered, webhooks
 from podium.registry.launch.faults import InvalidLaunch
@@ -215,6 +221,31 @@ class TestFailing:
         assert (told.state, told.reason) == (LaunchState.FAILED, "Forbidden")
         assert told.diagnosis is not None
         assert "Role" in told.diagnosis.fix
+
+    @pytest.mark.parametrize("error", [Unavailable("no connection"), QuotaExceeded("too much")])
+    def test_because_its_run_cannot_be_made(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, error: PodiumError
+    ) -> None:
+        """A database that does not answer for a while is no reason."""
+        world.version()
+        launch = world.start(TRAIN)
+
+        def fail(*_: object, **__: object) -> None:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(runs, "create_run", fail)
+            if error.retryable:
+                with pytest.raises(Unavailable):
+                    world.work()
+            else:
+                world.work()
+        told = world.launch(launch)
+        expected = (LaunchState.WAITING, "") if error.retryable else (LaunchState.FAILED, "NoRun")
+        assert (told.state, told.reason) == expected
+        world.clock.pass_seconds(40)
+        world.work()
+        assert len(world.server.made) == error.retryable
 
     def test_what_it_lacks_is_said_while_it_waits(self, world: World) -> None:
         world.version()
