@@ -22,6 +22,7 @@ from ..models import ModelVersion
 from .leases import backoff
 from .plan import Plan, asked
 from .tables import LaunchRow
+from .taken import taken
 from .write import end, set_state
 
 if TYPE_CHECKING:
@@ -132,6 +133,9 @@ def _apply(turn: Turn, made: Plan) -> str:
         assert turn.pipelines is not None  # noqa: S101  (a plan without them is refused)
         return str(turn.pipelines.ensure(made.manifests[0]["body"])["run_id"])
     *others, main = made.manifests
+    for each in made.manifests:
+        if (why := taken(turn.db, turn.cluster, made, each)) is not None:
+            raise NotNow(f"{why.sentence} {why.fix}")
     for each in others:
         turn.cluster.apply(each)
         turn.step("applied another")

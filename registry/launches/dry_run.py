@@ -18,6 +18,7 @@ from ..launch.site import Site
 from .live import cluster_of
 from .plan import Plan
 from .start import plan_of, subject_of
+from .taken import taken
 
 NOT_NOW = "It could not be tried out now. {}"
 
@@ -27,25 +28,28 @@ def dry_run(db: Database, site: Site, spec: Mapping[str, Any], *, artifacts: str
     with db.reading() as session:
         subject_of(session, spec)
         plan = plan_of(session, site, spec, artifacts=artifacts)
-    return as_far_as_can_be(plan, site)
+    return as_far_as_can_be(db, plan, site)
 
 
-def as_far_as_can_be(plan: Plan, site: Site) -> DryRun:
+def as_far_as_can_be(db: Database, plan: Plan, site: Site) -> DryRun:
     """A cluster that does not answer is a ``problem``."""
     try:
-        return try_out(plan, site)
+        return try_out(db, plan, site)
     except Unavailable as away:
         return not_tried(NOT_NOW.format(away.message), plan)
 
 
-def try_out(plan: Plan, site: Site) -> DryRun:
+def try_out(db: Database, plan: Plan, site: Site) -> DryRun:
     """:class:`Unavailable` where the cluster does not answer."""
     if plan.spec.target == "kfp":
         return not_tried(
             "The target kfp is no Kubernetes API: there is no dry run of its calls.", plan
         )
     cluster = cluster_of(site, plan.cluster)
-    verdicts = tuple(_verdict(cluster, each) for each in plan.manifests)
+    verdicts = tuple(
+        Verdict(str(each["kind"]), str(each["metadata"]["name"]), _refused(db, cluster, plan, each))
+        for each in plan.manifests
+    )
     accepted = all(each.refused is None for each in verdicts)
     return DryRun(plan.cluster, plan.namespace, accepted, as_yaml(plan.manifests), verdicts)
 
@@ -57,15 +61,17 @@ def not_tried(problem: str, plan: Plan | None = None) -> DryRun:
     return DryRun(plan.cluster, plan.namespace, False, as_yaml(plan.manifests), (), problem)
 
 
-def _verdict(cluster: Cluster, manifest: Manifest) -> Verdict:
-    kind, name = str(manifest["kind"]), str(manifest["metadata"]["name"])
+def _refused(
+    db: Database, cluster: Cluster, plan: Plan, manifest: Manifest
+) -> LaunchDiagnosis | None:
+    """By the cluster or, what it would let go through, by us."""
     try:
-        cluster.apply(manifest, dry_run=True)
+        found = taken(db, cluster, plan, manifest)
+        if found is None:
+            cluster.apply(manifest, dry_run=True)
+            return None
     except Refused as refused:
         found = diagnose([refused.answer])
         if found is None:
-            return Verdict(kind, name, LaunchDiagnosis("Refused", refused.message, ""))
-        return Verdict(
-            kind, name, LaunchDiagnosis(found.code, found.sentence, found.fix, found.said)
-        )
-    return Verdict(kind, name)
+            return LaunchDiagnosis("Refused", refused.message, "")
+    return LaunchDiagnosis(found.code, found.sentence, found.fix, found.said)

@@ -63,7 +63,7 @@ def preview_request(
     with db.reading() as session:
         found = _coming(session, name, request_id)
         plans = [_planned(session, site, will, artifacts) for will in found.wills]
-    tries = _Tries(site, leases.problems(db))
+    tries = _Tries(db, site, leases.problems(db))
     told = (_told(will, tries.of(plan)) for will, plan in zip(found.wills, plans, strict=True))
     return LaunchPreview(tuple(told), found.stops)
 
@@ -83,7 +83,7 @@ def preview_rule(
             said = for_version(spec, name, version.version, stage)
             plan = plan_of(session, site, said, artifacts=artifacts)
             about = f"version {version.version} of {name}"
-    return as_far_as_can_be(plan, site), about
+    return as_far_as_can_be(db, plan, site), about
 
 
 def _coming(session: Session, name: str, request_id: int) -> Coming:
@@ -144,8 +144,8 @@ def _planned(session: Session, site: Path | None, will: Will, artifacts: str) ->
 class _Tries:
     """A cluster that does not answer is asked once, and not at all if its worker knows."""
 
-    def __init__(self, site: Path | None, away: Mapping[str, str]) -> None:
-        self._site, self._away = site, dict(away)
+    def __init__(self, db: Database, site: Path | None, away: Mapping[str, str]) -> None:
+        self._db, self._site, self._away = db, site, dict(away)
 
     def of(self, plan: Plan | str) -> DryRun:
         if isinstance(plan, str):
@@ -153,7 +153,7 @@ class _Tries:
         why = self._away.get(plan.cluster)
         if why is None:
             try:
-                return try_out(plan, read_site(self._site))
+                return try_out(self._db, plan, read_site(self._site))
             except Unavailable as error:
                 why = error.message
                 if not isinstance(error, NotNow):

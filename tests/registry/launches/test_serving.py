@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from podium.client.launches import LaunchState
 from podium.registry import promotion, stages, versions
 from podium.registry.launch.names import LAUNCH
 from podium.registry.launches import start
+from podium.registry.launches.dry_run import dry_run
+from podium.tracker.db import Database
 
 from .conftest import EVALUATE, SERVE, World, ready
 
@@ -193,6 +197,61 @@ def test_a_late_apply_of_an_older_version_is_put_right(world: World) -> None:
     assert serving(world) == 2
     found = world.server.find("Deployment")
     assert found["metadata"]["labels"][LAUNCH] == world.launches()[-1].launch_id
+
+
+class TestWhatIsSomebodyElses:
+    """A service is called by what it serves, so others may have chosen the same name."""
+
+    def test_two_podiums_in_one_namespace(
+        self, world: World, new_database: Callable[[str], str]
+    ) -> None:
+        database = Database(new_database("sqlite"), pool_size=4)
+        other = World(database, world.store, world.server, world.path, world.artifacts)
+        for each in (world, other):
+            each.rule(P, SERVE)
+            each.promote(each.version(), P)
+        settle(world)
+        first = deepcopy(world.server.find("Deployment"))
+        settle(other)
+        settle(world)
+        there = world.server.find("Deployment")
+        assert there["metadata"]["generation"] == first["metadata"]["generation"]
+        assert there["metadata"]["labels"] == first["metadata"]["labels"]
+        assert states(world) == [(1, "READY")]
+        [waits] = other.launches()
+        assert waits.state is LaunchState.WAITING
+        assert waits.message.startswith(f"There is a Service {first['metadata']['name']} already")
+        assert world.launches()[0].launch_id in waits.message
+        assert "a namespace of its own" in waits.message
+        tried = dry_run(database, other.site, waits.spec, artifacts="")
+        assert not tried.accepted
+        assert [each.refused and each.refused.code for each in tried.verdicts] == ["NameTaken"] * 2
+
+        start.stop(world.db, world.launches()[0].launch_id)
+        settle(world)
+        other.clock.pass_seconds(600)
+        settle(other)
+        assert states(other) == [(1, "READY")]
+        database.close()
+
+    def test_what_nobody_launched(self, world: World) -> None:
+        world.rule(P, SERVE)
+        world.promote(world.version(), P)
+        settle(world)
+        name = world.server.find("Service")["metadata"]["name"]
+        start.stop(world.db, world.launches()[0].launch_id)
+        settle(world)
+        made = {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name, "namespace": "team", "generation": 1},
+            "spec": {"ports": [{"port": 80}]},
+        }
+        there = deepcopy(world.server.put("services", made))
+        world.start(SERVE, source={"model": "churn", "version": 1, "stage": P})
+        settle(world)
+        assert world.server.find("Service") == there
+        assert "that no launch has made" in world.launches()[-1].message
 
 
 def test_stopped_by_hand(world: World) -> None:
