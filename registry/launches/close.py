@@ -133,9 +133,8 @@ def _try_again(row: LaunchRow, now: int, patience: int) -> None:
 def _objects(turn: Turn, row: LaunchRow) -> list[Manifest]:
     """Those of this launch, as they are now; one that another has taken over is not."""
     if row.target == "kfp":
-        api = turn.pipelines
-        run = None if api is None else api.get(row.uid) if row.uid else api.find(row.object_name)
-        return [dict(run)] if run else []
+        run = turn.pipeline_run(row)
+        return [run] if run else []
     found = []
     for api_version, kind, name in json.loads(row.objects):
         there = turn.cluster.get(Kind(api_version, kind), row.namespace, name)
@@ -160,9 +159,11 @@ def _do(turn: Turn, action: Action) -> None:
 
 
 def _clear_away(turn: Turn, row: LaunchRow) -> None:
-    """What would else stay suspended, or belong to nobody."""
+    """What would else stay suspended, or belong to nobody. Pipelines keeps its runs."""
+    if row.target == "kfp":
+        return
     for each in _objects(turn, row):
-        if each.get("kind") == "Workload" or row.target == "kfp":
+        if each.get("kind") == "Workload":
             continue
         kind = Kind(each["apiVersion"], each["kind"])
         turn.cluster.delete(kind, row.namespace, each["metadata"]["name"])

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from ..launch.diagnose import NO_KUEUE, Diagnosis, diagnose
 from ..launch.kinds import WORKLOAD, Kind
+from ..launch.kube import NotNow, Refused
 from ..launch.names import Manifest, label_value
 from ..launch.state import QUEUED
 from . import leases
@@ -67,9 +68,7 @@ def _observe(
         diagnosis=_found_before(row),
     )
     if row.target == "kfp":
-        api = turn.pipelines
-        run = None if api is None else api.get(row.uid) if row.uid else api.find(row.object_name)
-        return observe(standing, [run] if run else [], (), now=now, complete=True)
+        return _observe_run(turn, row, standing)
     objects = list(found.get((label_value(row.launch_id), row.object_name), ()))
     places = needed(_kinds(row), row.namespace, queued=bool(row.queue))
     workload = turn.view.workloads(row.namespace).get(row.uid or "") if row.queue else None
@@ -98,6 +97,18 @@ def _observe(
         or unread
     )
     return replace(seen, diagnosis=diagnose([refused.answer])) if refused else seen
+
+
+def _observe_run(turn: Turn, row: LaunchRow, standing: Standing) -> Observed:
+    """Of Kubeflow Pipelines, which may be away while the cluster is not."""
+    stands = _as_it_stood(row, Observed(LaunchState(row.state)))
+    try:
+        run = turn.pipeline_run(row)
+    except NotNow as later:
+        return replace(stands, reason="NotNow", message=later.message)
+    except Refused as refused:
+        return replace(stands, diagnosis=diagnose([refused.answer]), message=refused.message)
+    return observe(standing, [run] if run else [], (), now=turn.now, complete=True)
 
 
 def _as_it_stood(row: LaunchRow, seen: Observed) -> Observed:

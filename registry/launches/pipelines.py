@@ -1,46 +1,56 @@
 """Kubeflow Pipelines' REST API, which is no Kubernetes API: runs of pipelines, v2beta1.
 
 Its address is the administrator's, in the site's file; of what a user says nothing becomes part of
-an address, and redirects are not followed.
+an address, and redirects are not followed. Where it does not answer, the cluster it is of may be
+there all the same: that is :class:`.kube.NotNow`, and it is left alone for a while.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
 
-from ..launch.kube import Away, NotNow, Refused
+from ..launch.kube import NotNow, Refused
+from ..launch.names import Manifest
 from ..launch.state import Request
 from ..launch.targets.kfp import RUNS
+from .leases import backoff
 
 _RUN = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LARGEST = 16 * 1024 * 1024
+_LONGEST_MS = 30_000
 
 
 class Pipelines:
-    def __init__(self, cluster: str, address: str) -> None:
+    """One thread at a time asks. ``clock`` counts seconds."""
+
+    def __init__(
+        self, cluster: str, address: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._cluster, self._address = cluster, address.rstrip("/")
+        self._clock, self._failures, self._retry, self._problem = clock, 0, 0.0, ""
         self._http = urllib3.PoolManager(
             retries=False, timeout=urllib3.Timeout(connect=5, read=30), maxsize=4
         )
 
-    def ensure(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def ensure(self, body: Mapping[str, Any]) -> Manifest:
         """The run of this name, which is made if there is none: the API has no names of its own
         choice, so it is looked for first."""
         return self.find(str(body["display_name"])) or self._ask("POST", RUNS, body)
 
-    def find(self, name: str) -> Mapping[str, Any] | None:
+    def find(self, name: str) -> Manifest | None:
         predicate = {"operation": "EQUALS", "key": "display_name", "string_value": name}
         query = urlencode({"page_size": 1, "filter": json.dumps({"predicates": [predicate]})})
         found = self._ask("GET", f"{RUNS}?{query}").get("runs") or ()
         return dict(found[0]) if found else None
 
-    def get(self, run: str) -> Mapping[str, Any] | None:
+    def get(self, run: str) -> Manifest | None:
         if not _RUN.fullmatch(run):
             return None
         try:
@@ -57,7 +67,9 @@ class Pipelines:
             if refused.code_number != 404:
                 raise
 
-    def _ask(self, method: str, path: str, sent: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, sent: Mapping[str, Any] | None = None) -> Manifest:
+        if self._clock() < self._retry:
+            raise NotNow(self._problem)
         try:
             answer = self._http.request(
                 method,
@@ -70,10 +82,12 @@ class Pipelines:
             text = answer.read(_LARGEST, decode_content=True).decode("utf-8", "replace")
             answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Away(
-                f"Kubeflow Pipelines of {self._cluster} does not answer: "
-                f"{' '.join(str(error).split())[:300]}"
-            ) from None
+            self._failures += 1
+            self._retry = self._clock() + backoff(self._failures, longest=_LONGEST_MS) / 1000
+            said = " ".join(str(error).split())[:300]
+            self._problem = f"Kubeflow Pipelines of {self._cluster} does not answer: {said}"
+            raise NotNow(self._problem) from None
+        self._failures = 0
         try:
             found = json.loads(text or "{}")
         except ValueError:

@@ -164,6 +164,8 @@ class Charge:
         self._memory = Memory()
         self._lease: Lease | None = None
         self._view: View | None = None
+        address = connection.pipelines
+        self._pipelines = Pipelines(name, address) if address else None
         self._woken = threading.Event()
         self._quiet_until = 0
         self._fence = 0
@@ -228,14 +230,13 @@ class Charge:
         cluster = connect(self.name, self.connection)
         if self._view is None:
             self._view = View(cluster, self._woken.set, watches=self._watches)
-        address = self.connection.pipelines
         return Turn(
             db=self._db,
             store=self._store,
             site=site,
             artifacts=self._artifacts,
             cluster=cluster,
-            pipelines=Pipelines(self.name, address) if address else None,
+            pipelines=self._pipelines,
             view=self._view,
             lease=lease,
             memory=self._memory,

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from ..launch.cluster import Cluster
 from ..launch.diagnose import diagnose
 from ..launch.kube import NotNow, Refused
+from ..launch.names import Manifest
 from ..launch.site import Site
 from ..launch.spec import Owner
 from ..webhooks.steps import Step, no_step
@@ -122,6 +123,17 @@ class Turn:
         with self.db.reading() as session:
             data = complete(session, data, artifacts=self.artifacts)
         return make_plan(data, self.site, owner=Owner(launch_id=row.launch_id, attempt=row.attempt))
+
+    def pipeline_run(self, row: LaunchRow) -> Manifest | None:
+        """What Kubeflow Pipelines has of it; :class:`.kube.NotNow` where it cannot be asked."""
+        if self.pipelines is None:
+            raise NotNow(
+                f"The cluster {self.cluster.name} has no Kubeflow Pipelines any more: "
+                "the site's file names none."
+            )
+        if row.uid:
+            return self.pipelines.get(row.uid)
+        return self.pipelines.find(row.object_name)
 
     @contextmanager
     def writing(self, row: LaunchRow) -> Iterator[tuple[Session, LaunchRow | None]]:

@@ -12,11 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from podium.client.launches import LaunchState
 from podium.registry.launch.faults import InvalidLaunch
-from podium.registry.launch.kube import Refused
-from podium.registry.launches import start
+from podium.registry.launch.kube import NotNow, Refused
+from podium.registry.launches import leases, start
 from podium.registry.launches.pipelines import Pipelines
 
-from .conftest import World
+from .conftest import TRAIN, World, condition
 
 RUN: dict[str, Any] = {
     "target": "kfp",
@@ -28,6 +28,9 @@ RUN: dict[str, Any] = {
 class Api(ThreadingHTTPServer):
     runs: dict[str, dict[str, Any]]
     redirect: str = ""
+    status: int = 0
+    """What it answers to everything; below zero it hangs up."""
+    asked: int = 0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -37,6 +40,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
+        self.server.asked += 1
+        if self.server.status:
+            return self._answer(self.server.status, {"message": "no"})
         if self.server.redirect:
             return self._answer(302, {})
         if parts.query:
@@ -50,6 +56,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "{}")
+        if self.server.status:
+            return self._answer(self.server.status, {"message": "no"})
         if self.path.endswith(":terminate"):
             run = self.server.runs[self.path.rpartition("/")[2].partition(":")[0]]
             run["state"] = "CANCELED"
@@ -59,6 +67,9 @@ class Handler(BaseHTTPRequestHandler):
         return self._answer(200, self.server.runs[run_id])
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
+        if status < 0:
+            self.close_connection = True
+            return
         text = json.dumps(body).encode()
         self.send_response(status)
         if status == 302:
@@ -124,6 +135,75 @@ def test_stopping(world: World, api: Api) -> None:
     world.work()
     assert api.runs["run-0"]["state"] == "CANCELED"
     assert world.launch(launch).state is LaunchState.STOPPED
+
+
+@pytest.mark.parametrize("status", [-1, 500, 403])
+def test_where_it_does_not_answer_the_cluster_is_looked_after(
+    world: World, api: Api, status: int
+) -> None:
+    world.version()
+    launch, stopped = world.start(RUN), world.start(RUN)
+    world.work()
+    job = world.start(TRAIN)
+    world.work()
+    start.stop(world.db, stopped.launch_id)
+    api.status = status
+    late = world.start(RUN)
+    world.server.say(world.server.find("Job"), conditions=[condition("Complete")])
+    for _ in range(2):
+        world.work()
+    assert world.launch(job).state is LaunchState.SUCCEEDED
+    assert leases.problems(world.db) == {}
+    told = [world.launch(each) for each in (launch, stopped)]
+    assert {each.state for each in told} == {LaunchState.PENDING}
+    assert all(each.diagnosis if status == 403 else each.message for each in told)
+    if status == 403:  # it does answer
+        assert world.launch(late).state is LaunchState.FAILED
+        return
+    assert (world.launch(late).state, world.launch(late).reason) == ("WAITING", "NotNow")
+    api.status = 0
+    world.clock.pass_seconds(600)
+    another = world.new_worker()
+    for _ in range(2):
+        world.work(another)
+    assert world.launch(launch).reason == ""
+    assert world.launch(stopped).state is LaunchState.STOPPED
+    assert world.launch(late).state is LaunchState.PENDING
+
+
+def test_one_that_is_away_is_asked_less_and_less(api: Api) -> None:
+    """Each question may take half a minute, and a cluster waits for it."""
+    seconds = 0.0
+    door = Pipelines("main", f"http://127.0.0.1:{api.server_port}", clock=lambda: seconds)
+    api.status = -1
+    for _ in range(600):
+        with pytest.raises(NotNow, match="does not answer"):
+            door.find("x")
+        seconds += 1
+    assert 10 < api.asked < 120
+    api.status = 0
+    seconds += 60
+    assert door.find("x") is None
+
+
+def test_a_site_that_names_it_no_more_ends_no_launch(world: World, api: Api) -> None:
+    world.version()
+    launch = world.start(RUN)
+    world.work()
+    site = json.loads(world.path.read_text())
+    address = site["clusters"]["main"].pop("pipelines")
+    world.path.write_text(json.dumps(site))
+    world.clock.pass_seconds(40)
+    world.work()
+    told = world.launch(launch)
+    assert told.state is LaunchState.PENDING
+    assert "the site's file names none" in told.message
+    site["clusters"]["main"]["pipelines"] = address
+    world.path.write_text(json.dumps(site))
+    api.runs["run-0"]["state"] = "SUCCEEDED"
+    world.clock.pass_seconds(40)
+    world.work()
+    assert world.launch(launch).state is LaunchState.SUCCEEDED
 
 
 def test_a_cluster_without_is_refused(world: World) -> None:
