@@ -15,10 +15,8 @@ from typing import Any
 from podium.client.errors import ConfigError
 from sqlalchemy import Connection, inspect, text
 
+from .advisory import Lock, lock
 from .db import Database
-
-# Any constant will do: it names "migrating Podium" among PostgreSQL's advisory locks.
-_MIGRATION_LOCK = 0x706F6469756D
 
 
 class SchemaNewer(ConfigError):
@@ -57,7 +55,7 @@ def upgrade_within(
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"))
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+    lock(connection, Lock.SCHEMA)
     changed = False
     found = revisions_of(connection, histories)
     for history in histories:

@@ -6,20 +6,15 @@ no promotion that began before it is still to come. On SQLite there is one write
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from podium.tracker.advisory import Lock, lock, share
 from sqlalchemy.orm import Session
-
-# Any constant will do: it names "the rules of promotion" among PostgreSQL's advisory locks.
-_RULES_LOCK = 0x706F6469756F
 
 
 def lock_rules(session: Session) -> None:
     """Until the end of the transaction: for whoever changes a rule."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_RULES_LOCK)))
+    lock(session.connection(), Lock.RULES)
 
 
 def hold_rules(session: Session) -> None:
     """Until the end of the transaction: for whoever goes by the rules, before any other lock."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock_shared(_RULES_LOCK)))
+    share(session.connection(), Lock.RULES)

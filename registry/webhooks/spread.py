@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from podium.tracker.advisory import Lock, lock
 from podium.tracker.db import Database
-from sqlalchemy import func, insert, or_, select, text, update
+from sqlalchemy import insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from ..outbox import OutboxEvent
@@ -15,8 +16,6 @@ from .steps import Step, no_step
 from .tables import Delivery, Webhook
 
 _MAX_SPREAD = 500
-# Any constant will do: it names "spreading events" among PostgreSQL's advisory locks.
-_SPREADING = 0x706F6469756E
 # As the partial index writes it, so that both databases see that it is meant.
 UNSPREAD = text("NOT outbox_events.spread")
 
@@ -24,9 +23,8 @@ UNSPREAD = text("NOT outbox_events.spread")
 def spread(db: Database, now: int, *, step: Step = no_step) -> int:
     """Make the deliveries of new events; how many events there were."""
     with db.writing() as session:
-        if db.dialect == "postgresql":
-            # One at a time: else later events might be queued before earlier ones.
-            session.execute(select(func.pg_advisory_xact_lock(_SPREADING)))
+        # One at a time: else later events might be queued before earlier ones.
+        lock(session.connection(), Lock.SPREAD)
         events = session.scalars(
             select(OutboxEvent).where(UNSPREAD).order_by(OutboxEvent.id).limit(_MAX_SPREAD)
         ).all()

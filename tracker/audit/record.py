@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from podium.client.rules import check_text
-from sqlalchemy import event, func, insert, select
+from sqlalchemy import event, insert
 from sqlalchemy.orm import Session, SessionTransaction
 
+from ..advisory import Lock, lock
 from ..auth.caller import Caller, visit
 from ..clock import now_ms
 from .chain import Head, Json, canonical, content, digest, head
@@ -22,8 +23,6 @@ from .table import AuditRow
 MAX_REASON = 10_000
 
 _PENDING = "podium_audit"
-# Any constant will do: it names "the end of the chain" among PostgreSQL's advisory locks.
-_CHAIN_LOCK = 0x706F6469756E
 
 
 def record(
@@ -69,9 +68,7 @@ def _write(session: Session) -> None:
         return
     session.flush()
     entries = [entry for _, entry in session.info.pop(_PENDING)]
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_CHAIN_LOCK)))
-    # On SQLite the write lock, held since the transaction began, is the queue.
+    lock(session.connection(), Lock.AUDIT)
     end = head(session)
     rows = []
     for entry in entries:

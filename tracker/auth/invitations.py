@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from podium.client.errors import NotFound
-from sqlalchemy import delete, text
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from .. import audit
+from ..advisory import Lock, lock
 from ..clock import now_ms
 from ..db import Database
 from .accounts import USER, add, find, has_admin, set_password
@@ -16,7 +17,6 @@ from .tables import Invitation, Principal
 
 HOURS = 24
 _HOUR = 3600 * 1000
-_ADMIN_LOCK = 0x706F6469756F
 
 
 def for_first_admin(db: Database) -> str | None:
@@ -53,8 +53,7 @@ def accept(db: Database, secret: str, *, name: str, password: str) -> int:
     """Use the link; returns the id of the account. ``name`` is that of a first admin."""
     hashed = hash_password(password)
     with db.writing() as session:
-        if db.dialect == "postgresql":  # two links must not make two first admins
-            session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADMIN_LOCK})
+        lock(session.connection(), Lock.FIRST_ADMIN)  # two links must not make two first admins
         found = _find(session, secret)
         if found.principal is None:
             if has_admin(session):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,7 @@ from podium.registry.webhooks.queue import LeaseLost, Result
 from podium.registry.webhooks.schedule import GIVE_UP_MS
 from podium.registry.webhooks.sender import Answer
 from podium.registry.webhooks.spread import spread
+from podium.tracker import audit
 from podium.tracker.db import Database
 from podium.tracker.keyring import Keyring
 from sqlalchemy import event, func, select, text
@@ -326,3 +328,47 @@ def test_an_event_is_spread_once_by_workers_that_race(bench: Bench) -> None:
     assert [each.event_id for each in bench.log(hook)] == told
     with bench.db.reading() as session:
         assert session.scalar(select(func.count()).select_from(outbox.OutboxEvent)) == 40
+
+
+def test_events_are_spread_beside_changes_of_webhooks_and_whatever_is_audited(
+    bench: Bench,
+) -> None:
+    """Who changes a webhook holds its row and records that as the last act; a spread waits for the
+    row. Neither waits for what the other has.
+    """
+    if bench.db.dialect == "sqlite":
+        return  # one writer at a time
+    hook = bench.hook()
+    told = bench.tell("m")
+    spreading = threading.Thread(target=spread, args=(bench.db, bench.now))
+    with bench.db.writing() as session:
+        hooks.find_webhook(session, hook.webhook_id, change=True)
+        spreading.start()
+        wait_for_a_lock(bench.db)
+        audit.record(session, "webhook.update", f"webhook:{hook.webhook_id}")
+    spreading.join()
+    assert [each.event_id for each in bench.log(hook)] == told
+
+    def meanwhile(step: str) -> None:
+        if step == "spread, not committed":
+            with bench.db.writing() as session:
+                audit.record(session, "user.create", "user:ada")
+
+    bench.tell("m")
+    spread(bench.db, bench.now, step=meanwhile)
+    assert audit.verify(bench.db).broken is None
+
+
+def wait_for_a_lock(db: Database) -> None:
+    """Until somebody waits for what another transaction holds."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    deadline = time.monotonic() + 60
+    while True:
+        with db.reading() as session:
+            if session.scalar(waiting):
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
