@@ -7,6 +7,7 @@ import os
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,24 @@ class TestQuotas:
             quotas.admit(world.db, place, None)
         quotas.delete_quota(world.db, "experiment", "0")
         quotas.admit(world.db, place, 10**15)
+
+    def test_of_uploads_that_come_at_once_no_more_get_in_than_fit(self, world: World) -> None:
+        quotas.set_quota(world.db, "experiment", "0", size=1000)
+        quotas.set_quota(world.db, "user", "*", size=10_000)
+        places = [world.root(world.run(user=f"user-{n}")) for n in range(8)]
+        together = threading.Barrier(len(places))
+
+        def upload(place: ArtifactPath) -> bool:
+            together.wait()
+            try:
+                quotas.admit(world.db, place, 300)
+            except QuotaExceeded:
+                return False
+            return True
+
+        with ThreadPoolExecutor(len(places)) as pool:
+            assert sum(pool.map(upload, places)) == 3
+        assert quotas.used(world.db, "experiment", "0") == 900
 
     @one_kind
     def test_of_a_user_and_of_all_without_their_own(self, world: World) -> None:

@@ -7,11 +7,12 @@ was let in since; an upload of unknown size is let in until the quota is used up
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from podium.client.errors import BadRequest, NotFound, QuotaExceeded
 from podium.client.rules import check_text
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from .. import audit
@@ -84,20 +85,19 @@ def admit(db: Database, place: ArtifactPath, size: int | None) -> None:
     What is in no run's or logged model's folder is nobody's, so no quota holds for it.
     """
     with db.reading() as session:
-        limits = {(row.kind, row.name): row.bytes for row in session.scalars(select(Quota))}
-        if not limits:
-            return
-        over = [(pair, _limit_of(limits, pair)) for pair in _whose(session, place)]
-        held = [(pair, limit) for pair, limit in over if limit is not None]
-        for (kind, name), limit in held:
-            used = _used(session, kind, name)
-            if used + (size or 0) > limit or used >= limit:
-                raise QuotaExceeded(_refusal(kind, name, used, limit, size))
-    if held and size:
-        with db.writing() as session:
-            session.add_all(
-                Promise(kind=kind, name=name, bytes=size, at=now_ms()) for (kind, name), _ in held
-            )
+        held = [pair for pair in _whose(session, place) if _quota_of(session, pair) is not None]
+        if not size:
+            _refuse_what_is_over(session, held, size)
+    if not held or not size:
+        return
+    with db.writing() as session:
+        # Those that come at once are let in one after the other, and each counts those before it.
+        quotas = select(Quota.kind).where(or_(*[_quotas_for(pair) for pair in held]))
+        session.execute(quotas.order_by(Quota.kind, Quota.name).with_for_update())
+        _refuse_what_is_over(session, held, size)
+        session.add_all(
+            Promise(kind=kind, name=name, bytes=size, at=now_ms()) for kind, name in held
+        )
 
 
 def used(db: Database, kind: str, name: str) -> int:
@@ -124,8 +124,25 @@ def _refusal(kind: str, name: str, used: int, limit: int, size: int | None) -> s
     )
 
 
-def _limit_of(limits: dict[tuple[str, str], int], pair: tuple[str, str]) -> int | None:
-    return limits.get(pair, limits.get((pair[0], EVERYBODY)))
+def _refuse_what_is_over(
+    session: Session, held: Sequence[tuple[str, str]], size: int | None
+) -> None:
+    for kind, name in held:
+        limit, used = _quota_of(session, (kind, name)), _used(session, kind, name)
+        if limit is not None and (used + (size or 0) > limit or used >= limit):
+            raise QuotaExceeded(_refusal(kind, name, used, limit, size))
+
+
+def _quota_of(session: Session, pair: tuple[str, str]) -> int | None:
+    found = session.execute(select(Quota.name, Quota.bytes).where(_quotas_for(pair)))
+    limits = {row.name: row.bytes for row in found}
+    return limits.get(pair[1], limits.get(EVERYBODY))
+
+
+def _quotas_for(pair: tuple[str, str]) -> ColumnElement[bool]:
+    """Its own, and the one for all that have none."""
+    kind, name = pair
+    return and_(Quota.kind == kind, Quota.name.in_([name, EVERYBODY]))
 
 
 def _whose(session: Session, place: ArtifactPath) -> list[tuple[str, str]]:
