@@ -14,8 +14,15 @@ _POD: dict[str, Any] = {
     "podAnnotations": {"example.org/note": "yes"},
     "resources": {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
 }
+_MORE: dict[str, Any] = {
+    "extraEnv": [{"name": "TZ", "value": "UTC"}],
+    "extraEnvFrom": [{"configMapRef": {"name": "more"}}],
+    "extraVolumes": [{"name": "more", "emptyDir": {}}],
+    "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
+}
 _ENDING: dict[str, Any] = {
     **_POD,
+    **_MORE,
     "nodeSelector": {"pool": "ml"},
     "tolerations": [{"key": "ml", "operator": "Exists"}],
 }
@@ -42,10 +49,7 @@ _PLACED: dict[str, Any] = {
         }
     ],
     "priorityClassName": "important",
-    "extraEnv": [{"name": "TZ", "value": "UTC"}],
-    "extraEnvFrom": [{"configMapRef": {"name": "more"}}],
-    "extraVolumes": [{"name": "more", "emptyDir": {}}],
-    "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
+    **_MORE,
     "initContainers": [{"name": "wait", "image": "busybox", "command": ["true"]}],
     "sidecars": [{"name": "proxy", "image": "proxy:1"}],
     "terminationGracePeriodSeconds": 90,
@@ -126,7 +130,8 @@ EVERYTHING: dict[str, Any] = {
         "enabled": True,
         "schedule": "0 2 * * *",
         "destination": "s3://elsewhere/podium",
-        "endpoint": "https://s3.elsewhere.example",
+        "endpoint": "https://s3.elsewhere.example:9444",
+        "existingSecret": "backup-account",
         "keep": 7,
         "activeDeadlineSeconds": 3600,
     },

@@ -18,6 +18,16 @@ Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]
 
 
+# Whoever comes first builds Helm 3, on a machine that may be building Kubernetes, too.
+_BUILD_SECONDS = 1800
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and "each_helm" in item.fixturenames:
+            item.add_marker(pytest.mark.timeout(_BUILD_SECONDS))
+
+
 def installed(make: Callable[[], Helm]) -> Helm:
     try:
         return make()

@@ -176,6 +176,41 @@ def test_what_comes_by_the_clock_is_a_command_of_podium(render: Render, case: st
             assert parsed.command == container["args"][0]
 
 
+@pytest.mark.parametrize(
+    ("case", "ports"),
+    [
+        # Of the database, the bucket, traces, sign-ins and webhooks, the API server, the backups.
+        ("everything", {53, 6432, 9443, 4318, 443, 6443, 9444}),
+        ("gateway", {53, 5432, 443}),
+        ("identity", {53, 5432, 80, 443, 6443}),
+    ],
+)
+def test_what_the_values_name_can_be_reached(render: Render, case: str, ports: set[int]) -> None:
+    rules = named(render(CASES[case]), "NetworkPolicy")["spec"]["egress"]
+    opened = [port["port"] for rule in rules for port in rule.get("ports", ())]
+    assert set(opened) == ports
+    assert len(opened) == len(ports) + 1, "53 is opened for UDP and TCP, each other once"
+
+
+def test_backups_are_written_by_an_account_of_their_own(render: Render) -> None:
+    def accounts(values: dict[str, Any]) -> dict[str, set[str]]:
+        crons = [each for each in render(values) if each["kind"] == "CronJob"]
+        return {
+            each["metadata"]["labels"]["app.kubernetes.io/component"]: {
+                variable["valueFrom"]["secretKeyRef"]["name"]
+                for container in [*pod.get("initContainers", ()), *pod["containers"]]
+                for variable in container["env"]
+                if variable["name"].startswith("AWS_") and "valueFrom" in variable
+            }
+            for each in crons
+            for pod in [each["spec"]["jobTemplate"]["spec"]["template"]["spec"]]
+        }
+
+    assert accounts(EVERYTHING) == {"backup": {"backup-account"}, "gc": {"s3"}}
+    shared = {**EVERYTHING, "backup": {**EVERYTHING["backup"], "existingSecret": ""}}
+    assert accounts(shared) == {"backup": {"s3"}, "gc": {"s3"}}
+
+
 def test_the_rights_in_the_chart_are_those_of_the_code() -> None:
     assert (CHART / "files" / "launch-rights.yaml").read_text() == reference.rights(), HOW
     offered = reference.schema()["properties"]["launches"]["properties"]["targets"]["items"]["enum"]

@@ -168,7 +168,7 @@ volumes:
   {{- end }}
 {{- end -}}
 
-{{- /* What follows the env of the component itself. */ -}}
+{{- /* What follows the env of the component itself; "mounts" names the define that its own are of. */ -}}
 {{- define "podium.containerRest" -}}
 {{- with .settings.extraEnv }}
 {{- toYaml . | nindent 2 }}
@@ -178,7 +178,7 @@ envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 volumeMounts:
-  {{- include "podium.mounts" .root | trim | nindent 2 }}
+  {{- include (.mounts | default "podium.mounts") .root | trim | nindent 2 }}
   {{- with .settings.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
