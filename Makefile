@@ -31,7 +31,7 @@ check: $(VENV)/.dev .dev ## lint, types, import arrow, TypeScript
 	$(BIN)/python registry/web/ui/build.py check
 
 pytest: $(VENV)/.dev
-	$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
+	$(BIN)/pytest -n $(WORKERS)
 
 test-clients: $(VENV)/.dev ## install older mlflow clients, and try each before the server
 	$(BIN)/pytest -q tests/contract/older_clients.py

@@ -40,6 +40,7 @@ settings.load_profile("podium")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySharedFixtures:
+    config.option.loadscopereorder = False  # files in the order in which they would run alone
     return BySharedFixtures(config, log)
 
 

@@ -14,7 +14,7 @@ _SERVERS = ("sqlite and folder", "postgresql and s3")
 
 
 class BySharedFixtures(LoadScopeScheduling):
-    """Whole files go to whoever is free; ``--no-loadscope-reorder`` keeps their order."""
+    """Whole files go to whoever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]

@@ -108,7 +108,7 @@ def release(
             "endpoint": s3.endpoint,
             "existingSecret": "podium-s3",
         },
-        "web": {**component, "processes": 1, "drainSeconds": 2},
+        "web": {**component, "processes": 1},
         "worker": {**component, "replicas": 1},
         "migration": here,
         "networkPolicy": {"enabled": True},

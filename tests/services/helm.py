@@ -39,7 +39,7 @@ class Helm:
     major: int
 
     def run(
-        self, *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 300
+        self, *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 900
     ) -> subprocess.CompletedProcess[str]:
         """Run it, whatever it answers; without the settings of whoever runs the tests."""
         kept = {name: text for name, text in os.environ.items() if not name.startswith("HELM_")}
