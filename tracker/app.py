@@ -22,6 +22,9 @@ from .state import Reader, State
 from .telemetry import observe_requests
 from .tracing import trace
 
+# Threads that a database which hangs cannot take from a server.
+_KEPT_OUT = 2
+
 
 def create_app(
     config: Config,
@@ -39,7 +42,11 @@ def create_app(
     app = Flask(__name__, static_folder=None, template_folder=None)
     # "a//b" is refused by who parses the path; a redirect to "a/b" would be another file.
     app.url_map.merge_slashes = False
-    db = db or Database(config.database_url, pool_size=config.threads + 2)
+    db = db or Database(
+        config.database_url,
+        pool_size=config.threads + 2,
+        at_once=max(1, config.threads - _KEPT_OUT),
+    )
     app.extensions[EXTENSION] = Services(
         db=db,
         store=store or open_store(config.artifacts, config.s3_endpoint),

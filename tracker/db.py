@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from podium.client.errors import ConfigError, Unavailable
@@ -26,6 +26,7 @@ from .clock import Shared, now_ms
 from .glance import Glance
 from .group import GroupCommit
 from .instruments import CONNECTIONS, POOL_TIMEOUTS
+from .turnstile import Turnstile
 
 _BUSY_MS = 30_000
 # PostgreSQL's read_only_sql_transaction: a standby that is not promoted yet, or an administrator.
@@ -63,10 +64,11 @@ _FIXES = (
 class Database:
     """A pool of connections to ``url``; safe to share between threads, not across a fork.
 
+    No more than ``at_once`` threads are in a PostgreSQL at the same time (:mod:`.turnstile`).
     Raises :class:`ConfigError` when the URL is of no database Podium knows.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+    def __init__(self, url: str, *, pool_size: int = 16, at_once: int | None = None) -> None:
         parsed = parse_url(url)
         self.url = parsed.render_as_string(hide_password=True)
         self.dialect = parsed.get_backend_name()
@@ -93,6 +95,10 @@ class Database:
         self._write_engine: Engine = self.engine.execution_options(podium_write=True)
         self._glance = Glance(self.engine, _POSTGRES)
         self._group = GroupCommit(self._write_engine) if self.dialect == "sqlite" else None
+        # SQLite's own threads queue for its one writer, and nothing of it is far away.
+        self._passed: Callable[[], AbstractContextManager[None]] = nullcontext
+        if at_once is not None and self.dialect != "sqlite":
+            self._passed = Turnstile(at_once).passed
         # SQLite has none of its own; all processes over one file are on one machine.
         self.now_ms: Callable[[], int] = (
             now_ms if self.dialect == "sqlite" else Shared(lambda: int(self.glance(_NOW))).now_ms
@@ -107,7 +113,11 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """One read transaction: everything in it sees the same state."""
-        with _unavailable(self.url), Session(self._read_engine, expire_on_commit=False) as session:
+        with (
+            self._passed(),
+            _unavailable(self.url),
+            Session(self._read_engine, expire_on_commit=False) as session,
+        ):
             yield session
 
     @contextmanager
@@ -119,6 +129,7 @@ class Database:
                     yield session
                 return
             with (
+                self._passed(),
                 Session(self._write_engine, expire_on_commit=False) as session,
                 session.begin(),
             ):
@@ -132,7 +143,7 @@ class Database:
 
     def glance(self, statement: str) -> Any:
         """One number, for what each request asks; see :mod:`.glance`."""
-        with _unavailable(self.url):
+        with self._passed(), _unavailable(self.url):
             return self._glance.read(statement)
 
     def ping(self) -> None:

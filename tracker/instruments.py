@@ -32,7 +32,10 @@ CONNECTIONS = Gauge(
     multiprocess_mode="livesum",
 )
 POOL_TIMEOUTS = Counter(
-    "podium_db_pool_timeouts", "Times that no connection to the database came free in time."
+    "podium_db_pool_timeouts", "Times that a request waited in vain for its turn at the database."
+)
+WAITS = Summary(
+    "podium_db_wait_seconds", "Time that threads waited for others to come out of the database."
 )
 JOB_SECONDS = Summary("podium_job_seconds", "Time that turns of a worker's job took.", ("name",))
 JOB_FAILURES = Counter("podium_job_failures", "Turns of a worker's job that failed.", ("name",))

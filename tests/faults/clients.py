@@ -90,6 +90,13 @@ class Clients:
             assert time.monotonic() < deadline, f"nothing goes on: {self.told.answers}"
             time.sleep(0.02)
 
+    def wait_until_answered(self, status: int, seconds: float = 60) -> None:
+        """Until one more of them is answered so."""
+        before, deadline = self.told.answers[status], time.monotonic() + seconds
+        while self.told.answers[status] == before:
+            assert time.monotonic() < deadline, f"nobody is answered so: {self.told.answers}"
+            time.sleep(0.02)
+
     def _work(self, number: int) -> None:
         try:
             self._log_and_promote(number)

@@ -10,7 +10,7 @@ import os
 import random
 import time
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -80,9 +80,8 @@ def _kill_one(chance: random.Random, servers: list[Process], workers: list[Proce
     victim = chance.choice([*servers, *workers])
     assert victim.process is not None
     if victim in servers and chance.random() < 0.5:
-        children = psutil.Process(victim.process.pid).children()
-        if children:
-            children[0].kill()  # gunicorn makes another
+        with suppress(psutil.NoSuchProcess, IndexError):
+            psutil.Process(victim.process.pid).children()[0].kill()  # gunicorn makes another
             return 1
     victim.kill()
     victim.start()
