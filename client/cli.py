@@ -84,6 +84,9 @@ def _add_serving(commands: Any) -> None:
     serve.add_argument("--folder", type=Path, required=True, metavar="DIR", help="for the files")
     serve.add_argument("--port", type=int, default=8080, help="of the protocol; 8080")
     serve.add_argument("--metrics-port", type=int, default=8082, help="of /metrics; 8082")
+    serve.add_argument(
+        "--launch", default="", metavar="ID", help="that serves it: the model may be renamed since"
+    )
     serve.set_defaults(run=_serve_model)
 
 
@@ -228,6 +231,7 @@ def _serve_model(arguments: argparse.Namespace) -> None:
         folder=arguments.folder,
         port=arguments.port,
         metrics_port=arguments.metrics_port,
+        launch=arguments.launch,
     )
 
 

@@ -12,7 +12,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from .errors import BadRequest, ConfigError
+from .errors import BadRequest, ConfigError, NotFound
+from .launching import get_launch
 from .model_files import download_model
 from .registry import get_model_version
 
@@ -40,11 +41,13 @@ def serve_model(
     folder: Path,
     port: int = PORT,
     metrics_port: int = METRICS_PORT,
+    launch: str = "",
 ) -> None:
     """Becomes MLServer, and so returns only by raising.
 
-    The files go to ``folder``/files. Settings of MLServer's own (``MLSERVER_…``) are taken from the
-    environment, except for the ports.
+    It answers under ``name``; with a ``launch``, the server is asked what the model is called by
+    now. The files go to ``folder``/files. Settings of MLServer's own (``MLSERVER_…``) are taken
+    from the environment, except for the ports.
     """
     server = shutil.which("mlserver")
     if server is None:
@@ -52,8 +55,9 @@ def serve_model(
             "There is no mlserver in this image. Add it, with the runtime of your model: "
             "pip install mlserver mlserver-mlflow"
         )
-    number = get_model_version(name, version).version
-    files = download_model(name, number, folder / "files")
+    called = _name_now(launch, name) if launch else name
+    number = get_model_version(called, version).version
+    files = download_model(called, number, folder / "files")
     where = write_settings(name, number, files, folder / "settings")
     environment = os.environ | {
         "MLSERVER_HTTP_PORT": str(port),
@@ -61,6 +65,14 @@ def serve_model(
     }
     environment.pop("PODIUM_TRACKING_TOKEN", None)  # the model's code has no use for it
     os.execve(server, [server, "start", str(where)], environment)  # noqa: S606
+
+
+def _name_now(launch: str, name: str) -> str:
+    """Of the model that a launch serves; one that an older backup does not know changes nothing."""
+    try:
+        return get_launch(launch).name
+    except NotFound:
+        return name
 
 
 def write_settings(name: str, version: int, files: Path, folder: Path) -> Path:

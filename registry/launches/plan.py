@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from podium.tracker.artifacts.paths import parse_artifact_uri
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from ..launch.faults import InvalidLaunch, refuse
@@ -56,31 +56,39 @@ def make_plan(data: Mapping[str, Any], site: Site, *, owner: Owner) -> Plan:
     return Plan(spec, cluster, namespace, tuple(render(spec)))
 
 
-def complete(session: Session, data: Mapping[str, Any], *, artifacts: str) -> Json:
-    """With what follows from the version it is of: where its files are, and those of a canary."""
+def complete(
+    session: Session, data: Mapping[str, Any], *, artifacts: str, model: int | None = None
+) -> Json:
+    """With what follows from the version it is of: where its files are, and those of a canary.
+
+    ``model`` is that of a launch, which may have another name by now.
+    """
     made = dict(data)
     source = made.get("source")
     if not isinstance(source, Mapping) or not source.get("model"):
         return made
     takes = find_target(made.get("target")).TAKES
-    name = str(source["model"])
+    of = RegisteredModel.name == str(source["model"])
+    of = of if model is None else RegisteredModel.id == model
     if "storage" in takes and not made.get("storage"):
-        made["storage"] = storage(session, name, source.get("version"), artifacts)
+        made["storage"] = _storage(session, of, source.get("version"), artifacts)
     canary = made.get("canary")
     if isinstance(canary, Mapping) and canary.get("version") and not canary.get("storage"):
-        found = storage(session, name, canary["version"], artifacts)
+        found = _storage(session, of, canary["version"], artifacts)
         made["canary"] = {**canary, "storage": found}
     return made
 
 
-def storage(session: Session, name: str, version: object, artifacts: str) -> str | None:
+def _storage(
+    session: Session, of: ColumnElement[bool], version: object, artifacts: str
+) -> str | None:
     """Where pods find a version's files; None where these are in a folder that only we can see."""
     if not isinstance(version, int):  # what is none is refused where the spec is read
         return None
     location = session.scalar(
         select(ModelVersion.storage_location)
         .join(RegisteredModel, RegisteredModel.id == ModelVersion.model)
-        .where(RegisteredModel.name == name, ModelVersion.version == version)
+        .where(of, ModelVersion.version == version)
     )
     if not location or not artifacts.startswith("s3://"):
         return None

@@ -121,7 +121,7 @@ class Turn:
         if row.run_id:
             data["run_id"] = row.run_id
         with self.db.reading() as session:
-            data = complete(session, data, artifacts=self.artifacts)
+            data = complete(session, data, artifacts=self.artifacts, model=row.model)
         return make_plan(data, self.site, owner=Owner(launch_id=row.launch_id, attempt=row.attempt))
 
     def pipeline_run(self, row: LaunchRow) -> Manifest | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from podium.client.errors import BadRequest, Conflict, NotFound, PermissionDenied, PodiumError
-from podium.client.launches import DryRun
+from podium.client.launches import DryRun, Launch
 from podium.tracker.auth.permissions import REGISTER, allow
 from podium.tracker.services import services
 
@@ -26,9 +27,16 @@ def new() -> Response:
     """With what the address says in it, or what ``again`` was launched with."""
     again = request.args.get("again", "")
     if again:
-        typed = Typed.of_spec(read.get_launch(services().db, again).spec)
-        return _form(typed)
+        return _form(Typed.of_spec(_once_more(read.get_launch(services().db, again))))
     return _form(Typed.read(request.args))
+
+
+def _once_more(launch: Launch) -> Mapping[str, Any]:
+    """Its spec, with the model as it is called by now."""
+    source = launch.spec.get("source") or {}
+    if not source.get("model"):
+        return launch.spec
+    return {**launch.spec, "source": {**source, "model": launch.name}}
 
 
 @launching.post("/new")

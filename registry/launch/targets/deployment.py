@@ -139,6 +139,8 @@ def _command(spec: LaunchSpec) -> list[str]:
     command += ["--port", str(spec.serving.port)]
     if spec.monitoring:
         command += ["--metrics-port", str(spec.monitoring.port)]
+    if spec.owner.launch_id:  # the model may be renamed, and a pod start after that
+        command += ["--launch", spec.owner.launch_id]
     return [*command, "--", str(spec.source.model), str(spec.source.version)]
 
 

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from podium.client.launches import LaunchState
-from podium.registry import promotion, stages, versions
+from podium.registry import promotion, registered, stages, versions
 from podium.registry.launch.names import LAUNCH
 from podium.registry.launches import start
 from podium.registry.launches.dry_run import dry_run
@@ -197,6 +197,38 @@ def test_a_late_apply_of_an_older_version_is_put_right(world: World) -> None:
     assert serving(world) == 2
     found = world.server.find("Deployment")
     assert found["metadata"]["labels"][LAUNCH] == world.launches()[-1].launch_id
+
+
+def test_a_model_that_is_renamed_is_served_on(world: World) -> None:
+    """Its pods are started again as they were, also when somebody has deleted the service."""
+    world.rule(P, SERVE)
+    world.promote(world.version(), P)
+    settle(world)
+    before = world.server.find("Deployment")
+    registered.rename_model(world.db, "churn", "retention")
+    settle(world)
+    assert world.server.find("Deployment") is before
+    world.server.remove(before)
+    world.work()
+    settle(world)
+    made = world.server.find("Deployment")
+    assert made["metadata"]["name"] == before["metadata"]["name"]
+    assert made["spec"] == before["spec"]
+    assert [(each.name, each.state) for each in world.launches()] == [("retention", "READY")]
+
+
+def test_the_next_version_of_one_that_is_renamed_takes_over(world: World) -> None:
+    world.rule(P, SERVE, model="*")
+    first, second = world.version(), world.version()
+    world.promote(first, P)
+    settle(world)
+    registered.rename_model(world.db, "churn", "retention")
+    promotion.promote(world.db, name="retention", version=second, stage=P)
+    settle(world)
+    settle(world)
+    settle(world)
+    assert states(world) == [(1, "STOPPED"), (2, "READY")]
+    assert world.server.find("Deployment")["metadata"]["name"].startswith("retention-")
 
 
 class TestWhatIsSomebodyElses:

@@ -19,7 +19,7 @@ from podium.registry.launch.spec import Owner
 from ...services.podium import PODIUM, PodiumServer, environment, podium_up
 from ..launch.apiserver import ApiServer
 from ..launch.samples import main, minimal
-from .conftest import EVALUATE, TRAIN, condition
+from .conftest import EVALUATE, SERVE, TRAIN, condition
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +185,42 @@ def test_what_a_request_would_launch(podium: PodiumServer) -> None:
     client.withdraw("churn", asked.id)
     assert launching.preview_promotion("churn", asked.id).launches == ()
     api("DELETE", f"launch-rules/{rule['id']}")
+
+
+def test_a_pod_of_a_model_that_is_renamed_starts_again(
+    podium: PodiumServer, kubernetes: ApiServer, tmp_path: Path
+) -> None:
+    with client.start_run() as run:
+        client.log_text("flavors: {}", "model/MLmodel")
+        client.register_model("forecast", run=run)
+    source = {"model": "forecast", "version": 1, "stage": "Production"}
+    launch = client.launch(SERVE, source=source, tracking={"uri": podium.url})
+    until(lambda: client.get_launch(launch.launch_id).state == "PENDING")
+    [container] = kubernetes.find("Deployment")["spec"]["template"]["spec"]["containers"]
+    folder, command = str(tmp_path / "model"), container["command"]
+    command = [folder if each == "/scratch/model" else each for each in command]
+    mlserver = tmp_path / "mlserver"
+    mlserver.write_text('#!/bin/sh\ncat "$2/model-settings.json"\n')
+    mlserver.chmod(0o755)
+    environ = {"PODIUM_TRACKING_URI": podium.url, "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    names = {"name": "forecast", "new_name": "weather"}
+    server = session.current().server()
+    server.request("POST", "/api/2.0/mlflow/registered-models/rename", json=names)
+    started = subprocess.run(
+        [*PODIUM, *command[1:]],
+        env={**environment(), **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert started.returncode == 0, started.stderr
+    # Who asks for it knows it by the name under which it was launched.
+    assert json.loads(started.stdout)["name"] == "forecast"
+    again = server.request("GET", f"/launches/new?again={launch.launch_id}").body.decode()
+    assert 'value="weather"' in again
+    assert 'value="forecast"' not in again
+    client.stop_launch(launch.launch_id)
 
 
 @pytest.mark.parametrize(
