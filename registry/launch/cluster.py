@@ -17,10 +17,10 @@ from typing import Any
 from .kinds import PLURALS, POD, Kind, kind_of, path
 from .kube import READ, ApiServer, Away, Gone, NotNow, Query, Refused, Silent
 from .names import LAUNCH, Manifest
+from .ownership import LEAVER, MANAGER, leaves_replicas, left
 from .site import Connection
 from .state import suspended
 
-MANAGER = "podium-launch"
 _PAGE = 500
 # Somebody waits for what is only tried; admission webhooks may take 10 s by default.
 _PATIENCE = 12
@@ -85,17 +85,10 @@ class Cluster:
         """
         if suspended(manifest):
             return self._create(manifest, dry_run=dry_run)
-        meta = manifest["metadata"]
-        place = self._path(kind_of(manifest), meta["namespace"], meta["name"])
+        if leaves_replicas(manifest) and not dry_run:
+            self._leave_replicas(manifest)
         query = [("fieldManager", MANAGER), ("force", "true"), *_strict(dry_run)]
-        return self._api.call(
-            "PATCH",
-            place,
-            query,
-            manifest,
-            "application/apply-patch+yaml",
-            seconds=_PATIENCE if dry_run else READ,
-        )
+        return self._apply(manifest, query, _PATIENCE if dry_run else READ)
 
     def patch(self, kind: Kind, namespace: str, name: str, body: Mapping[str, Any]) -> None:
         """A merge patch (RFC 7386); of what is gone nothing is left to change."""
@@ -231,6 +224,20 @@ class Cluster:
                 }
             )
         return there
+
+    def _apply(self, manifest: Manifest, query: Query, seconds: float = READ) -> Manifest:
+        meta = manifest["metadata"]
+        place = self._path(kind_of(manifest), meta["namespace"], meta["name"])
+        content_type = "application/apply-patch+yaml"
+        return self._api.call("PATCH", place, query, manifest, content_type, seconds=seconds)
+
+    def _leave_replicas(self, manifest: Manifest) -> None:
+        """As many as there are. Who changes them in between is not forced: it is tried again."""
+        meta = manifest["metadata"]
+        there = self._unless_gone("GET", kind_of(manifest), meta["namespace"], meta["name"])
+        leaving = left(there) if there else None
+        if leaving:
+            self._apply(leaving, [("fieldManager", LEAVER), *_strict(dry_run=False)])
 
     def _unless_gone(
         self,

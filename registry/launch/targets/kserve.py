@@ -46,6 +46,7 @@ EXAMPLE = {
     "monitoring": {"path": "/metrics", "port": 8080},
 }
 
+_STOP = "serving.kserve.io/stop"
 _FAILED = ("BlockedByFailedLoad", "InvalidSpec")
 
 
@@ -69,6 +70,9 @@ def manifests(spec: LaunchSpec) -> list[Manifest]:
         **meta.get("annotations", {}),
         # The chart and the code of KServe have different defaults, so neither is relied on.
         "serving.kserve.io/deploymentMode": mode,
+        # The version before may have been told to stop. What only the patch of a stop had set,
+        # no later apply would take away.
+        _STOP: "false",
     }
     made = _knative(spec) if mode == "Knative" else _standard(spec)
     return [
@@ -87,7 +91,7 @@ def status(objects: Objects) -> State:
         return state.MISSING
     if state.outdated(found):
         return State(Phase.PENDING)
-    settled = state.decided(found, {"Stopped": Phase.STOPPED}) or _model(found)
+    settled = _stopped(found) or _model(found)
     return settled or state.decided(found, {"Ready": Phase.READY}) or _not_yet(found)
 
 
@@ -98,8 +102,14 @@ def endpoint(objects: Objects) -> str | None:
 
 
 def stop(objects: Objects) -> list[Action]:
-    body = {"metadata": {"annotations": {"serving.kserve.io/stop": "true"}}}
+    body = {"metadata": {"annotations": {_STOP: "true"}}}
     return state.patch(objects, "InferenceService", body)
+
+
+def _stopped(found: Mapping[str, Any]) -> State | None:
+    """Where it is to be: it may say so of the version before."""
+    told = (found["metadata"].get("annotations") or {}).get(_STOP) == "true"
+    return state.decided(found, {"Stopped": Phase.STOPPED}) if told else None
 
 
 def _model(found: Mapping[str, Any]) -> State | None:

@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from . import fields
+
 Object = dict[str, Any]
 
 
@@ -134,34 +136,35 @@ class ApiServer:
         self.changed.notify_all()
 
     def apply(self, place: str, body: Object, query: dict[str, str]) -> tuple[int, Object]:
-        """PATCH: of the fields that this manager had set before, those it leaves out go."""
-        there = self.objects.get(place)
+        """PATCH: what this manager had set before and leaves out goes, unless another owns it."""
+        there, by = self.objects.get(place), (query["fieldManager"], "Apply")
         if there is None:
-            return self.create(place, body, query)
+            return self.create(place, body, query, by)
         made = deepcopy(there)
-        before = made["metadata"].pop("applied", {})
-        for key in before.get("spec") or {}:
-            if key not in (body.get("spec") or {}):
-                made.get("spec", {}).pop(key, None)
-        spec = deepcopy(made.get("spec"))
-        made.update({name: deepcopy(each) for name, each in body.items() if name not in _OURS})
-        made["spec"] = {**(made.get("spec") or {}), **(body.get("spec") or {})}
-        made["metadata"] = {**made["metadata"], **deepcopy(body["metadata"])}
-        made["metadata"]["applied"] = {"spec": dict.fromkeys(body.get("spec") or {})}
+        said = {name: each for name, each in fields.leaves(body).items() if name not in _NAMES}
+        if query.get("force") != "true" and fields.disputed(made, said, by):
+            return 409, _status(409, "Conflict", "Apply failed with 1 conflict")
+        fields.apply(made, said, by)
         if "dryRun" not in query and made != there:
-            made["metadata"]["generation"] += made["spec"] != spec
+            made["metadata"]["generation"] += made.get("spec") != there.get("spec")
             self.objects[place] = made
             self._note("MODIFIED", place, made)
         return 200, made
 
-    def create(self, place: str, body: Object, query: dict[str, str]) -> tuple[int, Object]:
+    def create(
+        self, place: str, body: Object, query: dict[str, str], by: fields.Manager | None = None
+    ) -> tuple[int, Object]:
         if place in self.objects:
             name = body["metadata"]["name"]
             return 409, _status(409, "AlreadyExists", f'jobs "{name}" already exists')
         made = deepcopy(body)
         made["metadata"] |= {"uid": str(uuid.uuid4()), "generation": 1}
         made["metadata"]["creationTimestamp"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        made["metadata"]["applied"] = {"spec": dict.fromkeys(body.get("spec") or {})}
+        fields.own(
+            made,
+            fields.leaves(body).keys() - _NAMES,
+            by or (query.get("fieldManager", ""), "Update"),
+        )
         if "dryRun" not in query:
             self.objects[place] = made
             _PLACES[made["metadata"]["uid"]] = place
@@ -173,7 +176,7 @@ class ApiServer:
         found = self.objects.get(place)
         if found is None:
             return 404, _status(404, "NotFound", "not found")
-        _merge(found, body)
+        fields.change(found, fields.leaves(body), ("OpenAPI-Generator", "Update"))
         self._note("MODIFIED", place, found)
         return 200, found
 
@@ -213,22 +216,15 @@ class ApiServer:
                     yield {"type": event, "object": found}
 
 
-_OURS = ("metadata", "spec", "status")
+_NAMES = {
+    *(("apiVersion",), ("kind",)),
+    *(("metadata", name) for name in ("name", "namespace", "uid")),
+}
 _PLACES: dict[str, str] = {}
 
 
 def _path_of(found: Object) -> str:
     return _PLACES[found["metadata"]["uid"]]
-
-
-def _merge(found: Object, body: Object) -> None:
-    for name, value in body.items():
-        if value is None:
-            found.pop(name, None)
-        elif isinstance(value, dict):
-            _merge(found.setdefault(name, {}), value)
-        else:
-            found[name] = value
 
 
 def _matches(found: Object, selector: str) -> bool:
@@ -320,7 +316,6 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
             merges = "merge-patch" in self.headers["Content-Type"]
             if not merges:
                 assert query["fieldManager"]
-                assert query["force"] == "true"
                 assert query["fieldValidation"] == "Strict"
             self._change(
                 "PATCH",

@@ -161,6 +161,36 @@ def test_a_canary_then_a_promotion_then_all(world: World) -> None:
     assert [each.state for each in world.launches()] == ["REPLACED", "REPLACED", "PENDING"]
 
 
+def test_a_version_comes_while_the_one_before_is_being_stopped(world: World) -> None:
+    """It takes the same object, which is not to stop any more."""
+    world.rule(P, KSERVE)
+    first, second = world.version(), world.version()
+    world.promote(first, P)
+    world.work()
+    world.promote(first, "Archived")
+    world.work()
+    service = world.server.find("InferenceService")
+    assert service["metadata"]["annotations"]["serving.kserve.io/stop"] == "true"
+    world.promote(second, P)
+    world.work()
+    service = world.server.find("InferenceService")
+    assert service["spec"]["predictor"]["name"] == "v2"
+    assert service["metadata"]["annotations"]["serving.kserve.io/stop"] == "false"
+    assert states(world) == [(1, "REPLACED"), (2, "PENDING")]
+
+
+def test_an_autoscaler_takes_over_as_many_pods_as_there_are(world: World) -> None:
+    world.rule(P, {**SERVE, "scaling": {"min": 4}})
+    first, second = world.version(), world.version()
+    world.promote(first, P)
+    world.work()
+    world.rule(P, {**SERVE, "scaling": {"min": 2, "max": 6}})
+    world.promote(second, P)
+    world.work()
+    assert serving(world) == second
+    assert world.server.find("Deployment")["spec"]["replicas"] == 4
+
+
 def test_what_somebody_deletes_is_served_again(world: World) -> None:
     world.rule(P, SERVE)
     world.promote(world.version(), P)

@@ -61,12 +61,19 @@ _SOURCE = {"model": "churn", "version": 7, "stage": "Production"}
         ),
         ({"modelStatus": _NO_RUNTIME}, Phase.FAILED, "NoSupportingRuntime"),
         ({"modelStatus": {"transitionStatus": "InvalidSpec"}}, Phase.FAILED, "InvalidSpec"),
-        ({"conditions": [condition("Stopped", reason="Stopped")]}, Phase.STOPPED, "Stopped"),
     ],
 )
 def test_status(status: dict[str, Any], phase: Phase, reason: str) -> None:
     found = state("kserve", live("kserve", status))
     assert (found.phase, found.reason) == (phase, reason)
+
+
+def test_stopped_is_what_is_told_to_stop_and_says_so() -> None:
+    """Of one that is to serve again it may be of before."""
+    found = live("kserve", {"conditions": [condition("Stopped", reason="Stopped")]})
+    assert state("kserve", found).phase is Phase.PENDING
+    found["metadata"]["annotations"]["serving.kserve.io/stop"] = "true"
+    assert state("kserve", found).phase is Phase.STOPPED
 
 
 def test_endpoint_and_stop() -> None:
