@@ -61,11 +61,14 @@ class Rest:
         items: list[Object] = self._found("GET", path)["items"]
         return [{"apiVersion": api_version, "kind": kind, **each} for each in items]
 
-    def create(self, made: Mapping[str, Any], *, namespace: str | None = None) -> Object:
+    def create(
+        self, made: Mapping[str, Any], *, namespace: str | None = None, dry_run: bool = False
+    ) -> Object:
         """Create it with strict field validation: a field nobody knows is refused."""
         space = namespace or made["metadata"].get("namespace")
         path = self.path(made["apiVersion"], made["kind"], space)
-        return self._found("POST", f"{path}?fieldValidation=Strict", made)
+        query = "fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
+        return self._found("POST", f"{path}?{query}", made)
 
     def apply(self, made: Mapping[str, Any]) -> Object:
         """As Podium does it: on the server's side, by one field manager, with strict validation."""

@@ -36,6 +36,7 @@ from .kubelet import LABEL, TAINT, Kubelet
 from .pods import Image
 from .processes import wait_for
 from .release import Release
+from .seen import seen
 from .service_proxy import ServiceProxy, service_proxy
 
 _NODE = "local-chart"
@@ -98,7 +99,8 @@ def release(
     postgres: PostgresServer = request.getfixturevalue("postgres")
     s3: S3Server = request.getfixturevalue("s3")
     number = next(_numbers)
-    s3.administrator().make_bucket(f"chart-{number}")
+    for bucket in (f"chart-{number}", f"chart-{number}-backups"):
+        s3.administrator().make_bucket(bucket)
     here = {"nodeSelector": LABEL, "tolerations": [TAINT]}
     component = {**here, "replicas": 2, "startupProbe": {"failureThreshold": 120}}
     values = {
@@ -111,6 +113,13 @@ def release(
         "web": {**component, "processes": 1},
         "worker": {**component, "replicas": 1},
         "migration": here,
+        "gc": {**here, "enabled": True},
+        "backup": {
+            **here,
+            "enabled": True,
+            "destination": f"s3://chart-{number}-backups",
+            "endpoint": s3.endpoint,
+        },
         "networkPolicy": {"enabled": True},
         "launches": {"enabled": True, "targets": ["job"]},
     }
@@ -217,6 +226,24 @@ def test_custom_resources_are_ones_that_their_makers_know(
     assert {each["kind"] for each in made} == set(kinds)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_the_api_server_takes_every_object(
+    cluster: Cluster, namespace: str, case: str, tmp_path: Path
+) -> None:
+    """Each that Kubernetes itself has, with strict validation; a Role of elsewhere is made here."""
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump(CASES[case]))
+    done = installed(helm4).run("template", "podium", str(CHART), "-f", str(values))
+    custom = ("monitoring.coreos.com", "gateway.networking.k8s.io")
+    found = [each for each in yaml.safe_load_all(done.stdout) if each]
+    made = [each for each in found if not each["apiVersion"].startswith(custom)]
+    assert made, done.stderr
+    for number, each in enumerate(made):
+        of_elsewhere = {**each["metadata"], "name": f"{each['metadata']['name']}-{number}"}
+        meta = {**of_elsewhere, "namespace": namespace}
+        cluster.admin.create({**each, "metadata": meta}, dry_run=True)
+
+
 @pytest.mark.timeout(900)
 def test_installed_upgraded_under_load_and_rolled_back(
     release: Release, proxy: ServiceProxy, s3: S3Server, token: Callable[[str], str]
@@ -251,6 +278,8 @@ def test_installed_upgraded_under_load_and_rolled_back(
     secret = token(release.database)
     if release.helm.major == 4:
         _launches_by_its_own_account(release, pool, secret)
+        for component in ("gc", "backup"):
+            _is_done_by_the_clock(release, component)
 
     upgrade = ("upgrade", "podium", str(CHART), "-f", str(release.values), "--wait")
     with Load(proxy.url, service, secret) as load:
@@ -266,6 +295,24 @@ def test_installed_upgraded_under_load_and_rolled_back(
             release.run("test", "podium")
     assert load.failures == []
     assert load.stored() == load.answered
+
+
+def _is_done_by_the_clock(release: Release, component: str) -> None:
+    """As `kubectl create job --from=cronjob/podium-…` does, without waiting for the night."""
+    admin, name = release.cluster.admin, f"podium-{component}"
+    cron = admin.get("batch/v1", "CronJob", release.namespace, name)
+    assert cron is not None
+    meta = {"name": f"{name}-now", "namespace": release.namespace}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta}
+    made = admin.create({**job, "spec": cron["spec"]["jobTemplate"]["spec"]})
+
+    def ended() -> str | None:
+        conditions = admin.again(made).get("status", {}).get("conditions", ())
+        types = {each["type"] for each in conditions if each["status"] == "True"}
+        return next((each for each in ("Complete", "Failed") if each in types), None)
+
+    how = wait_for(f"{name} has ended", ended, 300)
+    assert how == "Complete", seen(admin, release.namespace)
 
 
 def _launches_by_its_own_account(release: Release, pool: urllib3.ProxyManager, token: str) -> None:
