@@ -21,18 +21,35 @@ _VOLUMES = {
 _HOST = ("hostNetwork", "hostPID", "hostIPC")
 
 
-def violations(manifest: Any, path: str = "") -> Iterator[str]:
-    """Of every pod and every container anywhere in an object."""
+def violations(manifest: Any) -> Iterator[str]:
+    """Of every pod anywhere in an object and of its containers."""
+    for path, pod in pods(manifest):
+        yield from _pod(pod, path)
+        for number, container in enumerate(_containers(pod)):
+            yield from _container(container, f"{path}[{number}]")
+
+
+def pods(manifest: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Whatever in an object becomes a pod, with the way to it: a pod's own fields, a predictor of
+    KServe, a workflow of Argo, which says them for all its steps."""
     if isinstance(manifest, Mapping):
-        if isinstance(manifest.get("containers"), list):
-            yield from _pod(manifest, path)
-        if "image" in manifest and "numNodes" not in manifest:
-            yield from _container(manifest, path)
+        model = manifest.get("model")
+        predicts = isinstance(model, Mapping) and "modelFormat" in model
+        if isinstance(manifest.get("containers"), list) or predicts or "podMetadata" in manifest:
+            yield path, manifest
         for name, value in manifest.items():
-            yield from violations(value, f"{path}.{name}")
+            yield from pods(value, f"{path}.{name}")
     elif isinstance(manifest, list):
         for number, value in enumerate(manifest):
-            yield from violations(value, f"{path}[{number}]")
+            yield from pods(value, f"{path}[{number}]")
+
+
+def _containers(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from pod.get("containers") or ()
+    yield from pod.get("initContainers") or ()
+    if "model" in pod:
+        yield pod["model"]
+    yield from (each["container"] for each in pod.get("templates") or ())
 
 
 def _pod(pod: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -48,8 +65,6 @@ def _pod(pod: Mapping[str, Any], path: str) -> Iterator[str]:
         kinds = set(volume) - {"name"}
         if not kinds <= _VOLUMES:
             yield f"{path}: volume {sorted(kinds)}"
-    for container in pod["containers"]:
-        yield from _container(container, path)
 
 
 def _container(container: Mapping[str, Any], path: str) -> Iterator[str]:
