@@ -18,8 +18,11 @@ from sqlalchemy.orm import Session
 from ..launch.diagnose import Diagnosis, diagnose
 from ..launch.faults import InvalidLaunch
 from ..launch.kube import NotNow, Refused
+from ..launch.names import Manifest
+from ..launch.spec import Purpose
 from ..models import ModelVersion
 from .leases import backoff
+from .objects import named
 from .plan import Plan, asked
 from .tables import LaunchRow
 from .taken import taken
@@ -136,20 +139,33 @@ def _apply(turn: Turn, made: Plan) -> str:
     for each in made.manifests:
         if (why := taken(turn.db, turn.cluster, made, each)) is not None:
             raise NotNow(f"{why.sentence} {why.fix}")
+    if others and made.spec.purpose is Purpose.SERVE:
+        # What serves now is to stay whole where this is refused.
+        for each in made.manifests:
+            turn.cluster.apply(each, dry_run=True)
     for each in others:
         turn.cluster.apply(each)
         turn.step("applied another")
     there = turn.cluster.apply(main)
-    owner = {
-        "apiVersion": main["apiVersion"],
-        "kind": main["kind"],
-        "name": main["metadata"]["name"],
-        "uid": there["metadata"]["uid"],
-    }
+    uid = str(there["metadata"]["uid"])
     for each in others:
         turn.step("applied main")
-        turn.cluster.apply({**each, "metadata": {**each["metadata"], "ownerReferences": [owner]}})
-    return str(there["metadata"]["uid"])
+        turn.cluster.apply(_owned(each, main, uid))
+    return uid
+
+
+def bring_again(turn: Turn, row: LaunchRow, objects: list[list[str]]) -> None:
+    """Those of its parts (apiVersion, kind and name) that another has changed."""
+    *others, main = turn.plan_of(row).manifests
+    for each in others:
+        if named(each) in objects:
+            turn.cluster.apply(_owned(each, main, str(row.uid)))
+
+
+def _owned(part: Manifest, main: Manifest, uid: str) -> Manifest:
+    api_version, kind, name = named(main)
+    owner = {"apiVersion": api_version, "kind": kind, "name": name, "uid": uid}
+    return {**part, "metadata": {**part["metadata"], "ownerReferences": [owner]}}
 
 
 def _note_applied(turn: Turn, row: LaunchRow, uid: str) -> None:

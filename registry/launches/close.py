@@ -16,12 +16,15 @@ from podium.tracker.runs.states import set_state
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ..launch.faults import InvalidLaunch
 from ..launch.kinds import Kind
 from ..launch.kube import Away, NotNow, Refused
-from ..launch.names import LAUNCH, Manifest, label_value
+from ..launch.names import label_value
 from ..launch.state import Action, Delete, Patch, Request
 from ..launch.targets import TARGETS
 from . import leases, logs
+from .begin import bring_again
+from .objects import holder_before, made_of, named, objects_of
 from .tables import LaunchRow
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ def stop(turn: Turn, row: LaunchRow) -> None:
         except NotNow as later:  # as of a node that is lost, whose pods are to go all the same
             log.info("logs not kept", launch=row.launch_id, reason=later.message)
     try:
-        for action in TARGETS[row.target].stop(_objects(turn, row)):
+        for action in TARGETS[row.target].stop(objects_of(turn, row)):
             _do(turn, action)
     except (NotNow, Refused) as error:  # others are to be stopped all the same
         turn.remark(row, error)
@@ -64,7 +67,9 @@ def close(turn: Turn, row: LaunchRow) -> None:
     try:
         if row.applied is not None and row.logs == "[]":
             _keep_logs(turn, row)
-        if row.state in (LaunchState.STOPPED, LaunchState.REPLACED):
+        if row.applied is None:
+            _give_back(turn, row)
+        if row.applied is None or row.state in (LaunchState.STOPPED, LaunchState.REPLACED):
             _clear_away(turn, row)
     except NotNow as later:
         log.info("launch not closed", launch=row.launch_id, reason=later.message)
@@ -72,7 +77,8 @@ def close(turn: Turn, row: LaunchRow) -> None:
     except Refused as refused:
         turn.memory.stopped[row.id] = time.monotonic()
         turn.remark(row, refused)
-        return
+        if row.applied is not None or row.state != LaunchState.FAILED:
+            return  # what never got there is not waited for
     with turn.db.writing() as session:
         leases.check(session, turn.lease)
         _end_run(session, row)
@@ -130,21 +136,6 @@ def _try_again(row: LaunchRow, now: int, patience: int) -> None:
         raise NotNow("Its logs cannot be kept yet.")
 
 
-def _objects(turn: Turn, row: LaunchRow) -> list[Manifest]:
-    """Those of this launch, as they are now; one that another has taken over is not."""
-    if row.target == "kfp":
-        run = turn.pipeline_run(row)
-        return [run] if run else []
-    found = []
-    for api_version, kind, name in json.loads(row.objects):
-        there = turn.cluster.get(Kind(api_version, kind), row.namespace, name)
-        labels = (there or {}).get("metadata", {}).get("labels") or {}
-        if there is not None and labels.get(LAUNCH) == label_value(row.launch_id):
-            found.append(there)
-    workload = turn.view.workloads(row.namespace).get(row.uid or "")
-    return [*found, workload] if workload else found
-
-
 def _do(turn: Turn, action: Action) -> None:
     match action:
         case Request():
@@ -162,11 +153,25 @@ def _clear_away(turn: Turn, row: LaunchRow) -> None:
     """What would else stay suspended, or belong to nobody. Pipelines keeps its runs."""
     if row.target == "kfp":
         return
-    for each in _objects(turn, row):
+    for each in objects_of(turn, row):
         if each.get("kind") == "Workload":
             continue
         kind = Kind(each["apiVersion"], each["kind"])
         turn.cluster.delete(kind, row.namespace, each["metadata"]["name"])
+
+
+def _give_back(turn: Turn, row: LaunchRow) -> None:
+    """To what serves in its place: the parts that were that one's own."""
+    before = holder_before(turn, row)
+    if before is None:
+        return
+    theirs = json.loads(before.objects)
+    taken = [name for each in made_of(turn, row) if (name := named(each)) in theirs]
+    try:
+        if taken:
+            bring_again(turn, before, taken)
+    except InvalidLaunch as wrong:  # the site does not allow it any more
+        log.warning("parts not given back", launch=before.launch_id, reason=wrong.message)
 
 
 def _end_run(session: Session, row: LaunchRow) -> None:

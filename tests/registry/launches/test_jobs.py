@@ -222,6 +222,32 @@ class TestFailing:
         assert told.diagnosis is not None
         assert "Role" in told.diagnosis.fix
 
+    def test_leaves_nothing_of_it(self, world: World) -> None:
+        """The workers' Service is there by then."""
+        world.version()
+        launch = world.start(TRAIN, workers=2)
+        world.server.denied.add("patch jobs")
+        for _ in range(2):
+            world.work()
+        told = world.launch(launch)
+        assert (told.state, told.reason) == (LaunchState.FAILED, "Forbidden")
+        assert world.server.objects == {}
+
+    @pytest.mark.parametrize("right", ["get jobs", "delete services"])
+    def test_ends_though_its_leftovers_may_not_be_looked_for(
+        self, world: World, right: str
+    ) -> None:
+        world.version()
+        launch = world.start(TRAIN, workers=2)
+        world.server.denied |= {"patch jobs", right}
+        for _ in range(2):
+            world.work()
+        assert world.launch(launch).reason == "Forbidden"
+        assert runs.get_run(world.db, str(launch.run_id)).status is RunStatus.FAILED
+        before = dict(world.server.calls)
+        assert world.worker.turn() == 0
+        assert dict(world.server.calls) == before
+
     @pytest.mark.parametrize("error", [Unavailable("no connection"), QuotaExceeded("too much")])
     def test_because_its_run_cannot_be_made(
         self, world: World, monkeypatch: pytest.MonkeyPatch, error: PodiumError

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+import pytest
+from podium.client.errors import PodiumError
 from podium.client.launches import LaunchState
 from podium.registry import promotion, registered, stages, versions
-from podium.registry.launch.names import LAUNCH
+from podium.registry.launch.cluster import Cluster
+from podium.registry.launch.kube import NotNow, Refused
+from podium.registry.launch.names import LAUNCH, Manifest
 from podium.registry.launches import start
 from podium.registry.launches.dry_run import dry_run
 from podium.tracker.db import Database
@@ -314,6 +318,74 @@ class TestWhatIsSomebodyElses:
         settle(world)
         assert world.server.find("Service") == there
         assert "that no launch has made" in world.launches()[-1].message
+
+
+class TestOneThatTheClusterWillNotHave:
+    """What served before it serves on, whole."""
+
+    @pytest.fixture
+    def both(self, world: World) -> tuple[int, int]:
+        """Served, and to be served."""
+        world.rule(P, SERVE)
+        first, second = world.version(), world.version()
+        world.promote(first, P)
+        settle(world)
+        world.rule(P, {**SERVE, "scaling": {"min": 1, "max": 3}})
+        world.promote(second, P)
+        return first, second
+
+    def _as_before(self, world: World) -> None:
+        before, _ = world.launches()
+        assert before.state is LaunchState.READY
+        assert before.endpoint
+        labels = [each["metadata"]["labels"][LAUNCH] for each in world.server.objects.values()]
+        assert labels == [before.launch_id] * 2  # no HPA, which the other would have had
+
+    def test_known_beforehand(self, world: World, both: tuple[int, int]) -> None:
+        world.server.denied.add("patch deployments")
+        service = deepcopy(world.server.find("Service"))
+        for _ in range(2):
+            world.work()
+        assert states(world) == [(1, "READY"), (2, "FAILED")]
+        assert world.server.find("Service") == service
+        self._as_before(world)
+
+    def test_known_when_half_of_it_is_there(
+        self, world: World, both: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            _refuse(patch, "Deployment", Refused({"code": 403, "message": "exceeded quota"}))
+            for _ in range(3):
+                world.work()
+            assert states(world)[1] == (2, "FAILED")
+        settle(world)
+        self._as_before(world)
+
+    def test_stopped_while_it_cannot_be_had(
+        self, world: World, both: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            _refuse(patch, "Deployment", NotNow("failed calling webhook"))
+            world.work()
+            assert states(world)[1] == (2, "WAITING")
+            start.stop(world.db, world.launches()[1].launch_id)
+            for _ in range(3):
+                world.work()
+            assert states(world)[1] == (2, "STOPPED")
+        settle(world)
+        self._as_before(world)
+
+
+def _refuse(patch: pytest.MonkeyPatch, kind: str, error: PodiumError) -> None:
+    """An object that passes its dry run and cannot be applied."""
+    real = Cluster.apply
+
+    def apply(self: Cluster, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        if manifest["kind"] == kind and not dry_run:
+            raise error
+        return real(self, manifest, dry_run=dry_run)
+
+    patch.setattr(Cluster, "apply", apply)
 
 
 def test_stopped_by_hand(world: World) -> None:
