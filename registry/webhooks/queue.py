@@ -32,7 +32,7 @@ from .steps import Step, no_step
 from .tables import Attempt, Delivery, Webhook
 
 MAX_KEPT_BODY = 4096
-LEASE_MS = 30_000  # well over what one attempt may take
+LEASE_MS = 30_000  # well over what is sent before something is written down
 # A webhook that only failed for so long is switched off when the next delivery is given up.
 DISABLE_AFTER_MS = 2 * 24 * 3600 * 1000
 _MAX_TASKS = 50

@@ -22,8 +22,10 @@ from urllib.parse import SplitResult, urlsplit
 from podium.client.version import __version__
 
 from .guard import Guard
+from .reach import Refused, left, reach
 
 MAX_READ = 64 * 1024
+TOTAL = 15.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,6 @@ class Sender(Protocol):
         """For messages that leave one after another, mostly to one receiver."""
 
 
-class Refused(Exception):
-    """An address that a webhook may not reach."""
-
-
 class _Stale(Exception):
     """A connection that was kept and that the receiver has closed meanwhile."""
 
@@ -69,13 +67,15 @@ _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
 class HttpSender:
-    """``total`` bounds everything from the connection to the last byte read, however it drips."""
+    """``total`` bounds everything from the look-up of the name to the last byte read: however many
+    addresses there are, however it drips, and if it begins anew over another connection.
+    """
 
     def __init__(
-        self, guard: Guard, *, connect: float = 5, read: float = 10, total: float = 15
+        self, guard: Guard, *, connect: float = 5, read: float = 10, total: float = TOTAL
     ) -> None:
         self._guard = guard
-        self._connect, self._read, self._total = connect, read, total
+        self._connect, self._read, self.total = connect, read, total
         self._tls: ssl.SSLContext | None = None
 
     def send(self, message: Message) -> Answer:
@@ -91,56 +91,27 @@ class HttpSender:
         finally:
             session.close()
 
-    def exchange(self, connection: _Connection, message: Message) -> Answer:
+    def exchange(self, connection: _Connection, message: Message, end: float) -> Answer:
+        """``end`` is when all must be over, by the monotonic clock."""
         try:
-            with self._deadline(connection):
+            with _deadline(connection, end):
                 if connection.sock is None:
-                    connection.open(self)
+                    connection.open(self, end)
                 return self._exchange(connection, message)
         except (OSError, http.client.HTTPException, Refused, ValueError) as error:
             if connection.answered and not connection.was_cut and isinstance(error, _STALE):
                 raise _Stale from None
-            return Answer(None, 0, error=self._reason(error, connection))
+            return Answer(None, 0, error=self._reason(error, connection, end))
 
-    def connect(self, url: SplitResult) -> socket.socket:
-        """A connection to the first permitted address of the host that takes one."""
-        host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
-        failure: Exception = Refused(f"{host} has no address")
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        ):
-            made = socket.socket(family, kind, protocol)
-            try:
-                self._check(str(address[0]), url)
-                # Head and body are two writes: the second must not wait until the first is seen.
-                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                made.settimeout(self._connect)
-                made.connect(address)
-                self._check(made.getpeername()[0], url)
-            except (OSError, Refused) as error:
-                made.close()
-                failure = error
-            else:
-                made.settimeout(self._read)
-                return made
-        raise failure
+    def reach(self, url: SplitResult, end: float) -> socket.socket:
+        made = reach(self._guard, url, each=self._connect, end=end)
+        made.settimeout(self._read)
+        return made
 
     def encrypted(self, plain: socket.socket, host: str) -> ssl.SSLSocket:
         if self._tls is None:
             self._tls = ssl.create_default_context()
         return self._tls.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
-
-    def _check(self, address: str, url: SplitResult) -> None:
-        if not self._guard.permits(address):
-            raise Refused(
-                f"{url.hostname} is at {address}, which is not on the public Internet. "
-                "Its network must be listed in PODIUM_WEBHOOK_ALLOW."
-            )
-        if url.scheme != "https" and not self._guard.lists(address):
-            raise Refused(
-                f"{url.hostname} is at {address}: without https only networks listed in "
-                "PODIUM_WEBHOOK_ALLOW are reached."
-            )
 
     def _exchange(self, connection: _Connection, message: Message) -> Answer:
         url = connection.url
@@ -161,19 +132,9 @@ class HttpSender:
         after = _retry_after(response.getheader("Retry-After"))
         return Answer(response.status, 0, error=note, body=text, retry_after=after)
 
-    @contextmanager
-    def _deadline(self, connection: _Connection) -> Iterator[None]:
-        timer = threading.Timer(self._total, connection.cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def _reason(self, error: Exception, connection: _Connection) -> str:
-        if connection.was_cut:
-            return f"no whole answer within {self._total:g} s"
+    def _reason(self, error: Exception, connection: _Connection, end: float) -> str:
+        if connection.was_cut or time.monotonic() >= end:
+            return f"no whole answer within {self.total:g} s"
         if isinstance(error, TimeoutError):
             return f"no answer: connecting may take {self._connect:g} s, each wait {self._read:g} s"
         if isinstance(error, socket.gaierror):
@@ -190,14 +151,15 @@ class _HttpSession:
 
     def send(self, message: Message) -> Answer:
         started = time.monotonic()
+        end = started + self._sender.total
         url = urlsplit(message.url)
         if self._kept is not None and self._kept.place != (url.scheme, url.netloc):
             self.close()
         try:
-            found = self._exchange(url, message)
+            found = self._exchange(url, message, end)
         except _Stale:  # which says nothing of this message
             self.close()
-            found = self._exchange(url, message)
+            found = self._exchange(url, message, end)
         return replace(found, ms=round((time.monotonic() - started) * 1000))
 
     def close(self) -> None:
@@ -205,11 +167,11 @@ class _HttpSession:
             self._kept.close()
             self._kept = None
 
-    def _exchange(self, url: SplitResult, message: Message) -> Answer:
+    def _exchange(self, url: SplitResult, message: Message, end: float) -> Answer:
         if self._kept is None:
             self._kept = _Connection(url)
         self._kept.url = url
-        found = self._sender.exchange(self._kept, message)
+        found = self._sender.exchange(self._kept, message, end)
         if found.status is None or self._kept.sock is None or self._kept.was_cut:
             self.close()
         return found
@@ -227,11 +189,18 @@ class _Connection(http.client.HTTPConnection):
         self.place = (url.scheme, url.netloc)
         self.was_cut = self.answered = False
 
-    def open(self, sender: HttpSender) -> None:
-        self.sock = sender.connect(self.url)
+    def open(self, sender: HttpSender, end: float) -> None:
+        plain = sender.reach(self.url, end)
+        self._have(plain)
         if self.url.scheme == "https":
-            self.sock = encrypted = sender.encrypted(self.sock, self.url.hostname or "")
+            encrypted = sender.encrypted(plain, self.url.hostname or "")
+            self._have(encrypted)
             encrypted.do_handshake()
+
+    def _have(self, made: socket.socket) -> None:
+        self.sock = made
+        if self.was_cut:  # perhaps before there was anything to cut
+            raise TimeoutError
 
     def connect(self) -> None:
         raise Refused("a second connection was asked for")
@@ -243,6 +212,17 @@ class _Connection(http.client.HTTPConnection):
             with suppress(OSError):  # it may have ended by itself
                 # Of the plain socket: TLS's own method changes what the other thread is reading.
                 socket.socket.shutdown(open_socket, socket.SHUT_RDWR)
+
+
+@contextmanager
+def _deadline(connection: _Connection, end: float) -> Iterator[None]:
+    timer = threading.Timer(left(end), connection.cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _headers(url: SplitResult, message: Message) -> dict[str, str]:

@@ -6,10 +6,13 @@ import datetime
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,7 +50,8 @@ def send(url: str, *, listed: bool = True) -> Answer:
 
 
 def send_hastily(url: str) -> Answer:
-    hasty = HttpSender(Guard([LOOPBACK]), connect=1, read=0.6, total=TOTAL)
+    """Each wait may be long: it is the whole that is cut."""
+    hasty = HttpSender(Guard([LOOPBACK]), connect=20, read=20, total=TOTAL)
     found = hasty.send(Message(url, *MESSAGE))
     assert found.ms < 1000 * (TOTAL + LATE)
     return found
@@ -116,6 +120,38 @@ def test_nobody_listens() -> None:
     assert "refused" in send(f"http://127.0.0.1:{port}").error.lower()
 
 
+@contextmanager
+def nobody_accepts() -> Iterator[int]:
+    """A port whose queue is full: what connects there waits, as before a machine that is dead."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as queued:
+        for _ in range(3):
+            connection = queued.enter_context(socket.socket())
+            connection.setblocking(False)
+            connection.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
+def test_addresses_that_are_dead_have_one_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    with nobody_accepts() as port:
+        dead = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [dead] * 8)
+        found = send_hastily("http://hook.example/")
+    assert found.error == f"no whole answer within {TOTAL} s"
+
+
+def test_a_resolver_that_says_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = threading.Event()
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        sent.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    found = send_hastily("http://hook.example/")
+    sent.set()
+    assert found.error == f"no whole answer within {TOTAL} s"
+
+
 def test_a_name_without_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -140,7 +176,8 @@ def test_a_connection_that_is_reset() -> None:
 
 def test_a_receiver_that_says_nothing() -> None:
     with tcp_server(hang) as port:
-        found = send_hastily(f"http://127.0.0.1:{port}")
+        hasty = HttpSender(Guard([LOOPBACK]), connect=20, read=0.6, total=60)
+        found = hasty.send(Message(f"http://127.0.0.1:{port}", *MESSAGE))
     assert "no answer" in found.error
 
 
@@ -158,9 +195,28 @@ def test_a_receiver_that_drips_is_cut_off(head: bytes) -> None:
     assert found.ms >= 1000 * TOTAL * 0.9
 
 
-def test_an_answer_s_body_that_drips_does_not_undo_the_answer() -> None:
+class WhenAnswered(threading.Thread):
+    """A timer whose time comes when the head of the answer is there, however long that takes."""
+
+    def __init__(self, _: float, cut: Any) -> None:
+        super().__init__(daemon=True)
+        self._cut = cut
+
+    def run(self) -> None:
+        while not self._cut.__self__.answered:
+            time.sleep(0.01)
+        self._cut()
+
+    def cancel(self) -> None:
+        pass
+
+
+def test_an_answer_s_body_that_drips_does_not_undo_the_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threading, "Timer", WhenAnswered)
     with tcp_server(drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")) as port:
-        found = send_hastily(f"http://127.0.0.1:{port}")
+        found = send(f"http://127.0.0.1:{port}")
     assert found.accepted
     assert found.error == "the answer's body did not end"
 
@@ -321,6 +377,29 @@ def test_a_receiver_that_closes_between_two_messages_gets_both() -> None:
                 found.append(session.send(message))
                 time.sleep(0.05)
         assert [each.status for each in found] == [204] * 3, found
+
+
+def test_a_second_connection_has_what_is_left_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first was kept, and closed by the receiver when the time was over."""
+    passed, asked = [0.0], list[int]()
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed[0], time=time.time)
+    for module in ("reach", "sender"):
+        monkeypatch.setattr(f"podium.registry.webhooks.{module}.time", clock)
+
+    def serve(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 204 No\r\n\r\n")
+        read_request(connection)
+        asked.append(1)
+        passed[0] += 61
+
+    with tcp_server(serve) as port, sender().session() as session:
+        message = Message(f"http://127.0.0.1:{port}", {"webhook-id": "1"}, b"{}")
+        assert session.send(message).accepted
+        second = session.send(message)
+    assert (second.status, len(asked)) == (None, 1)
 
 
 def test_what_was_left_of_a_long_answer_is_not_taken_for_the_next(there: Receiver) -> None:
