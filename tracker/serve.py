@@ -21,11 +21,12 @@ from podium.client.errors import ConfigError
 
 from .config import Config
 from .logs import configure_logs
+from .slow_clients import Worker
 
 # A hundred runs side by side are 3.7 kB of ids; gunicorn takes no more than this.
 _LONGEST_LINE = 8190  # bytes
-# A client that stalls in the middle of a request holds a thread for so long at most.
-_STALLED_SECONDS = 120
+# A process whose threads all hang can still say that it lives; one that cannot is replaced.
+_SILENT_SECONDS = 120
 _DRAIN_SECONDS = 20
 
 
@@ -48,9 +49,9 @@ def serve(
             "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
             "limit_request_line": _LONGEST_LINE,
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": config.threads,
-            "timeout": _STALLED_SECONDS,
+            "timeout": _SILENT_SECONDS,
             "graceful_timeout": _DRAIN_SECONDS,
             "keepalive": 75,
             "worker_tmp_dir": _memory_folder(),

@@ -47,10 +47,12 @@ def podium_up(
     port: int | None = None,
     options: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
+    program: Sequence[str] = PODIUM,
 ) -> Iterator[PodiumServer]:
     """A server that answers, killed at the end if the test has not ended it.
 
-    ``options`` are more of the command's, as in ``("--database", url)``.
+    ``options`` are more of the command's, as in ``("--database", url)``; ``program`` is what
+    stands for ``podium`` itself.
     """
     if port is None:
         [port] = free_ports(1)
@@ -58,7 +60,7 @@ def podium_up(
     url, log = f"http://127.0.0.1:{port}", data / "server.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*PODIUM, "up", "--port", str(port), "--data", str(data), *options],
+            [*program, "up", "--port", str(port), "--data", str(data), *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
