@@ -12,20 +12,13 @@ from __future__ import annotations
 import math
 import pickletools
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-
-class Name(NamedTuple):
-    """What a pickle imports."""
-
-    module: str
-    name: str
-
+from .machine import OPAQUE, Machine, Name, NotUnderstood
 
 WRAPPER = Name("joblib.numpy_pickle", "NumpyArrayWrapper")
 _DTYPE = Name("numpy", "dtype")
@@ -33,17 +26,12 @@ _STATE = {"subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alig
 _TEXT = re.compile(r"[<>=|]?(?:[biufcMm]|[SUV])[0-9]*")
 _SIZED = "SUV"
 _OBJECTS = ("O", "O8", "|O")
-_MARK, _OPAQUE = object(), object()
-
-
-class NotUnderstood(Exception):
-    """It is no file as joblib writes it."""
 
 
 def without_arrays(data: bytes) -> list[bytes]:
     """The opcodes alone: a pickle like any other, and one for each array of objects."""
     stream, parts, objects = BytesIO(data), list[bytes](), list[bytes]()
-    machine, begun = _Machine(), 0
+    machine, begun = _Reader(), 0
     while True:
         for opcode, argument, _ in pickletools.genops(stream):
             here = stream.tell()
@@ -51,7 +39,7 @@ def without_arrays(data: bytes) -> list[bytes]:
                 if here != len(data):
                     raise NotUnderstood
                 return [b"".join((*parts, data[begun:here])), *objects]
-            array = machine.step(opcode, argument, here)
+            array = machine.read(opcode, argument, here)
             if array is not None:
                 parts.append(data[begun:here])
                 if array.of_objects:
@@ -100,122 +88,64 @@ class _Dict(dict[Any, Any]):
     uses = 0
 
 
-_TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3, "TUPLE": None}
-_CONSTANTS: dict[str, Callable[[], Any]] = {
-    "EMPTY_DICT": _Dict,
-    "MARK": lambda: _MARK,
-    "NEWFALSE": lambda: False,
-    "NEWTRUE": lambda: True,
-    "NONE": lambda: None,
-}
-
-
-class _Machine:
-    """The stack of an unpickler, with symbols on it."""
+class _Reader(Machine):
+    """It knows wrappers, and what they are told of their arrays."""
 
     def __init__(self) -> None:
-        self._stack: list[Any] = []
-        self._memo: dict[int, Any] = {}
-        self._frame_end = 0
+        super().__init__()
+        self._here = self._frame_end = 0
+        self._array: _Array | None = None
 
-    def step(self, opcode: pickletools.OpcodeInfo, argument: Any, here: int) -> _Array | None:
+    def read(self, opcode: pickletools.OpcodeInfo, argument: Any, here: int) -> _Array | None:
         """Do what an opcode does that ends ``here``; the array that stands behind it, if any."""
-        name = opcode.name
-        if name.startswith(("EXT", "INST")) or name.endswith("PERSID"):
-            raise NotUnderstood
-        if name == "BUILD":
-            return self._build(here)
-        if name == "FRAME":
+        self._here, self._array = here, None
+        if opcode.name == "FRAME":
             self._frame_end = here + argument
-        elif name.endswith("PUT") or name == "MEMOIZE":
-            self._memo[len(self._memo) if argument is None else int(argument)] = self._stack[-1]
-        elif name.endswith("GET"):
-            self._get(int(argument))
-        elif name in ("GLOBAL", "STACK_GLOBAL"):
-            module, attribute = argument.split(" ", 1) if argument else self._pop(2)
-            self._stack.append(_imported(module, attribute))
-        elif name in ("NEWOBJ", "REDUCE"):
-            self._call(name)
-        elif name in _TUPLES:
-            self._stack.append(tuple(_used(self._pop(_TUPLES[name]))))
-        elif name in ("SETITEM", "SETITEMS"):
-            self._set_items(_used(self._pop(2 if name == "SETITEM" else None)))
-        elif name in _CONSTANTS:
-            self._stack.append(_CONSTANTS[name]())
-        elif argument is not None and opcode.stack_after and not opcode.stack_before:
-            self._stack.append(argument)  # a number or a text
-        elif name != "PROTO":
-            self._otherwise(opcode)
-        return None
+        self.step(opcode, argument)
+        return self._array
 
-    def _get(self, place: int) -> None:
-        found = self._memo[place]
-        self._stack += [found] if found == WRAPPER else _used([found])
-
-    def _call(self, name: str) -> None:
-        called, arguments = self._pop(2)
-        if name == "NEWOBJ" and called == WRAPPER and arguments == ():
-            self._stack.append(_Wrapper())
-        elif name == "REDUCE" and called == _DTYPE and isinstance(arguments, tuple) and arguments:
-            self._stack.append(_Dtype(arguments[0]))
-        else:
-            _used([called, arguments])
-            self._stack.append(_OPAQUE)
-
-    def _otherwise(self, opcode: pickletools.OpcodeInfo) -> None:
-        """By what the opcode says of itself: so much is taken, and something is left."""
-        before = [each.name for each in opcode.stack_before]
-        if "mark" in before:
-            _used(self._pop(None))
-            before = before[: before.index("mark")]
-        _used(self._pop(len(before)))
-        self._stack += [_OPAQUE] * len(opcode.stack_after)
-
-    def _build(self, here: int) -> _Array | None:
-        [state] = self._pop(1)
-        made = self._stack[-1]
-        if isinstance(made, _Dtype):
-            _check_dtype(made, state)
-        elif made == WRAPPER:
+    def imported(self, module: Any, name: Any) -> Any:
+        """A wrapper's other name may be anything."""
+        found: Name = super().imported(module, name)
+        if found != WRAPPER and (module.partition(".")[0] == "joblib" or "ArrayWrapper" in name):
             raise NotUnderstood
-        elif isinstance(made, _Wrapper):
-            # joblib reads on behind the frame, whatever is left of it.
-            if self._frame_end > here:
-                raise NotUnderstood
-            self._stack[-1] = _OPAQUE
-            return _array(state)
-        else:
-            _used([state])
-        return None
-
-    def _set_items(self, items: Sequence[Any]) -> None:
-        if isinstance(self._stack[-1], _Dict):
-            for key, value in zip(items[::2], items[1::2], strict=True):
-                self._stack[-1][key if isinstance(key, str | int) else _OPAQUE] = value
-
-    def _pop(self, count: int | None) -> list[Any]:
-        """So many from the top; None is all down to a mark, and the mark."""
-        stack = self._stack
-        if count is None:
-            count = stack[::-1].index(_MARK)
-            found = stack[len(stack) - count :]
-            del stack[len(stack) - count - 1 :]
-            return found
-        if count > len(stack):
-            raise NotUnderstood
-        found = stack[len(stack) - count :]
-        del stack[len(stack) - count :]
         return found
 
+    def called(self, opcode: str, callee: Any, arguments: list[Any]) -> Any:
+        if opcode == "NEWOBJ" and callee == WRAPPER and arguments == [()]:
+            return _Wrapper()
+        [values, *_] = arguments
+        if opcode == "REDUCE" and callee == _DTYPE and isinstance(values, tuple) and values:
+            return _Dtype(values[0])
+        return super().called(opcode, callee, arguments)
 
-def _imported(module: Any, name: Any) -> Name:
-    """A text that was put together by a call may be anything, and so may a wrapper's other name."""
-    if not isinstance(module, str) or not isinstance(name, str):
-        raise NotUnderstood
-    found = Name(module, name)
-    if found != WRAPPER and (module.partition(".")[0] == "joblib" or "ArrayWrapper" in name):
-        raise NotUnderstood
-    return found
+    def built(self, target: Any, state: Any) -> None:
+        if isinstance(target, _Dtype):
+            _check_dtype(target, state)
+        elif target == WRAPPER:
+            raise NotUnderstood
+        elif isinstance(target, _Wrapper):
+            # joblib reads on behind the frame, whatever is left of it.
+            if self._frame_end > self._here:
+                raise NotUnderstood
+            self.stack[-1] = OPAQUE
+            self._array = _array(state)
+        else:
+            super().built(target, state)
+
+    def added(self, target: Any, items: list[Any], *, pairs: bool) -> None:
+        if pairs and isinstance(target, _Dict):
+            for key, value in zip(items[::2], items[1::2], strict=True):
+                target[key if isinstance(key, str | int) else OPAQUE] = value
+
+    def fetched(self, value: Any) -> Any:
+        return value if value == WRAPPER else super().fetched(value)
+
+    def used(self, values: list[Any]) -> list[Any]:
+        return _used(values)
+
+    def empty_dict(self) -> Any:
+        return _Dict()
 
 
 def _used(values: list[Any]) -> list[Any]:

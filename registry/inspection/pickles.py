@@ -14,23 +14,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import IO, Any
 
-from . import joblib
+from . import calls, joblib
+from .allowed import NAMED
 from .findings import Finding, Level, suffix
+from .machine import Name
 
 # A pickle is held in memory while it is taken apart.
 MAX_PICKLE = 256 * 1024 * 1024
 _PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle", ".dat", ".data", ".p")
 _TORCH = (".pt", ".pth", ".ckpt", ".bin")
 _CALLS = frozenset(("INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD"))
-# Whose classes a model is made of. What is dangerous in them picklescan knows by name.
-_TRUSTED = frozenset(
-    """
-    catboost collections copyreg datetime decimal interpret lightgbm numpy pandas scipy sklearn
-    statsmodels torch transformers xgboost
-    """.split()  # noqa: SIM905  (a list of words is read as words)
-)
-# How pickles of protocol 2 write bytes, and joblib's arrays: see ``joblib``.
-_HARMLESS = (("_codecs", "encode"), joblib.WRAPPER)
 
 
 def pickles(path: str, content: IO[bytes], *, sure: bool) -> Iterator[Finding]:
@@ -41,15 +34,17 @@ def pickles(path: str, content: IO[bytes], *, sure: bool) -> Iterator[Finding]:
     is_array = content.read(6) == b"\x93NUMPY"
     content.seek(0)
     if is_array:
-        found = scanner.scan_numpy(content, path)
-        imported, understood = found.globals, not found.scan_err
+        imported = scanner.scan_numpy(content, path).globals
+        readings = [calls.read(content)] if _holds_objects(content) else []
+        understood = all(reading.whole for reading in readings)
     elif not sure and not runs(content):
         return  # it is no pickle, and whoever takes it for one is stopped before it does anything
     else:
         content.seek(0)
-        found = scanner.scan_pickle_bytes(content, path)
-        imported = found.globals
-        understood = not found.scan_err and (not sure or _ends_well(content))
+        imported = scanner.scan_pickle_bytes(content, path).globals
+        content.seek(0)
+        readings = [calls.read(content)]
+        understood = readings[0].whole
         parts = [] if understood else _of_joblib(content)
         if parts:
             # Who loads it with pickle instead comes as far as an array's numbers let him.
@@ -57,21 +52,47 @@ def pickles(path: str, content: IO[bytes], *, sure: bool) -> Iterator[Finding]:
             imported = [each for each in imported if _is_name(each.module, each.name)]
             scans = [scanner.scan_pickle_bytes(io.BytesIO(part), path) for part in parts]
             imported += [each for scan in scans for each in scan.globals]
-            understood = not any(scan.scan_err for scan in scans)
-    told = {(each.module, each.name): each.safety for each in imported}
-    for (module, name), safety in sorted(told.items(), key=lambda each: each[0]):
-        if (module, name) in _HARMLESS:
-            continue
-        written = f"{module}.{name}"[:200]
-        if safety is scanner.SafetyLevel.Dangerous:
-            yield Finding(path, Level.UNSAFE, f"imports {written}", module[:200])
-        elif "." in name:
-            # By way of a module's own imports that can be anything: nobody can vouch for it.
-            yield Finding(path, Level.UNKNOWN, f"imports {written} by its way through {module}")
-        elif safety is not scanner.SafetyLevel.Innocuous and not _is_trusted(module):
-            yield Finding(path, Level.UNKNOWN, f"imports {written}", module[:200])
+            within = [calls.read(io.BytesIO(part)) for part in parts]
+            understood = all(reading.whole for reading in within)
+            readings[0].names = {each for each in readings[0].names if _is_name(*each)}
+            readings += within
+    dangerous = {
+        Name(each.module, each.name)
+        for each in imported
+        if each.safety is scanner.SafetyLevel.Dangerous
+    }
+    yield from _judged(path, dangerous, readings)
     if not understood:
         yield Finding(path, Level.UNKNOWN, "is a pickle that cannot be understood to its end")
+
+
+def _judged(path: str, dangerous: set[Name], readings: list[calls.Reading]) -> Iterator[Finding]:
+    for name in sorted(dangerous.union(*(reading.names for reading in readings))):
+        written = f"{name.module}.{name.name}"[:200]
+        if name in dangerous:
+            yield Finding(path, Level.UNSAFE, f"imports {written}", name.module[:200])
+        elif "." in name.name:
+            # By way of a module's own imports that can be anything: nobody can vouch for it.
+            text = f"imports {written} by its way through {name.module}"
+            yield Finding(path, Level.UNKNOWN, text)
+        elif name not in NAMED:
+            yield Finding(path, Level.UNKNOWN, f"imports {written}", name.module[:200])
+    for name in sorted(NAMED & set().union(*(reading.calls for reading in readings))):
+        text = f"calls {name.module}.{name.name} with what it is given"
+        yield Finding(path, Level.UNKNOWN, text, name.module)
+    for trick in sorted(set().union(*(reading.tricks for reading in readings))):
+        yield Finding(path, Level.UNKNOWN, trick)
+
+
+def _holds_objects(content: IO[bytes]) -> bool:
+    """Whether they, as a pickle, stand behind the header of a NumPy file, which is read here."""
+    from numpy.lib import format as numpy_format
+
+    content.seek(0)
+    version = numpy_format.read_magic(content)
+    first = version == (1, 0)
+    read = numpy_format.read_array_header_1_0 if first else numpy_format.read_array_header_2_0
+    return bool(read(content)[2].hasobject)
 
 
 def _of_joblib(content: IO[bytes]) -> list[bytes]:
@@ -150,23 +171,6 @@ def runs(content: Any) -> bool:
     return imported
 
 
-def _ends_well(content: IO[bytes]) -> bool:
-    """Whether it is pickles from its first byte to its last."""
-    content.seek(0)
-    try:
-        while content.read(1):
-            content.seek(-1, io.SEEK_CUR)
-            for _ in pickletools.genops(content):
-                pass
-    except Exception:  # noqa: BLE001  (each of the ways in which a pickle can be broken)
-        return False
-    return True
-
-
 def is_pickle(path: str, head: bytes) -> bool:
     magic = len(head) > 1 and head[0] == 0x80 and head[1] <= 5
     return magic or suffix(path) in (*_PICKLES, *_TORCH)
-
-
-def _is_trusted(module: str) -> bool:
-    return module.partition(".")[0] in _TRUSTED

@@ -1,0 +1,224 @@
+"""scikit-learn, as of 0.22, when its modules got the names that they have.
+
+Estimators are named: unpickling makes them without ``__init__`` and gives them their state. What is
+called are Cython's classes, which are made of numbers and arrays. A scorer asks an estimator for
+a method whose name it is told, so it matters that a pickle can call nothing that it has made.
+"""
+
+from __future__ import annotations
+
+from ..machine import Name
+from .names import Must, functions, names
+
+NAMED = names("""
+sklearn._loss.link HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit
+sklearn._loss.loss AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss
+sklearn._loss.loss HalfPoissonLoss HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity
+sklearn._loss.loss HuberLoss PinballLoss
+sklearn.calibration CalibratedClassifierCV _CalibratedClassifier _SigmoidCalibration
+sklearn.calibration _TemperatureScaling
+sklearn.cluster._affinity_propagation AffinityPropagation
+sklearn.cluster._agglomerative AgglomerativeClustering FeatureAgglomeration
+sklearn.cluster._bicluster SpectralBiclustering SpectralCoclustering
+sklearn.cluster._birch Birch _CFNode _CFSubcluster
+sklearn.cluster._bisect_k_means BisectingKMeans _BisectingTree
+sklearn.cluster._dbscan DBSCAN
+sklearn.cluster._hdbscan.hdbscan HDBSCAN
+sklearn.cluster._kmeans KMeans MiniBatchKMeans _kmeans_single_lloyd
+sklearn.cluster._mean_shift MeanShift
+sklearn.cluster._optics OPTICS
+sklearn.cluster._spectral SpectralClustering
+sklearn.compose._column_transformer ColumnTransformer _RemainderColsList make_column_selector
+sklearn.compose._target TransformedTargetRegressor
+sklearn.covariance._elliptic_envelope EllipticEnvelope
+sklearn.covariance._empirical_covariance EmpiricalCovariance
+sklearn.covariance._graph_lasso GraphicalLasso GraphicalLassoCV
+sklearn.covariance._robust_covariance MinCovDet
+sklearn.covariance._shrunk_covariance LedoitWolf OAS ShrunkCovariance
+sklearn.cross_decomposition._pls CCA PLSCanonical PLSRegression PLSSVD
+sklearn.decomposition._dict_learning DictionaryLearning MiniBatchDictionaryLearning SparseCoder
+sklearn.decomposition._factor_analysis FactorAnalysis
+sklearn.decomposition._fastica FastICA
+sklearn.decomposition._incremental_pca IncrementalPCA
+sklearn.decomposition._kernel_pca KernelPCA
+sklearn.decomposition._lda LatentDirichletAllocation
+sklearn.decomposition._nmf MiniBatchNMF NMF
+sklearn.decomposition._pca PCA
+sklearn.decomposition._sparse_pca MiniBatchSparsePCA SparsePCA
+sklearn.decomposition._truncated_svd TruncatedSVD
+sklearn.discriminant_analysis LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis
+sklearn.dummy DummyClassifier DummyRegressor
+sklearn.ensemble._bagging BaggingClassifier BaggingRegressor
+sklearn.ensemble._forest ExtraTreesClassifier ExtraTreesRegressor RandomForestClassifier
+sklearn.ensemble._forest RandomForestRegressor RandomTreesEmbedding
+sklearn.ensemble._gb GradientBoostingClassifier GradientBoostingRegressor
+sklearn.ensemble._gb_losses BinomialDeviance ExponentialLoss HuberLossFunction LeastAbsoluteError
+sklearn.ensemble._gb_losses LeastSquaresError MultinomialDeviance QuantileLossFunction
+sklearn.ensemble._hist_gradient_boosting.binning _BinMapper
+sklearn.ensemble._hist_gradient_boosting.gradient_boosting HistGradientBoostingClassifier
+sklearn.ensemble._hist_gradient_boosting.gradient_boosting HistGradientBoostingRegressor
+sklearn.ensemble._hist_gradient_boosting.loss BinaryCrossEntropy CategoricalCrossEntropy
+sklearn.ensemble._hist_gradient_boosting.loss LeastAbsoluteDeviation LeastSquares Poisson
+sklearn.ensemble._hist_gradient_boosting.predictor TreePredictor
+sklearn.ensemble._iforest IsolationForest
+sklearn.ensemble._stacking StackingClassifier StackingRegressor
+sklearn.ensemble._voting VotingClassifier VotingRegressor
+sklearn.ensemble._weight_boosting AdaBoostClassifier AdaBoostRegressor
+sklearn.feature_extraction._dict_vectorizer DictVectorizer
+sklearn.feature_extraction._hash FeatureHasher
+sklearn.feature_extraction.image PatchExtractor
+sklearn.feature_extraction.text CountVectorizer HashingVectorizer TfidfTransformer TfidfVectorizer
+sklearn.feature_selection._from_model SelectFromModel
+sklearn.feature_selection._mutual_info mutual_info_classif mutual_info_regression
+sklearn.feature_selection._rfe RFE RFECV
+sklearn.feature_selection._sequential SequentialFeatureSelector
+sklearn.feature_selection._univariate_selection GenericUnivariateSelect SelectFdr SelectFpr
+sklearn.feature_selection._univariate_selection SelectFwe SelectKBest SelectPercentile chi2
+sklearn.feature_selection._univariate_selection f_classif f_oneway f_regression r_regression
+sklearn.feature_selection._variance_threshold VarianceThreshold
+sklearn.frozen._frozen FrozenEstimator
+sklearn.gaussian_process._gpc GaussianProcessClassifier _BinaryGaussianProcessClassifierLaplace
+sklearn.gaussian_process._gpr GaussianProcessRegressor
+sklearn.gaussian_process.kernels CompoundKernel ConstantKernel DotProduct ExpSineSquared
+sklearn.gaussian_process.kernels Exponentiation Matern PairwiseKernel Product RBF RationalQuadratic
+sklearn.gaussian_process.kernels Sum WhiteKernel
+sklearn.impute._base MissingIndicator SimpleImputer
+sklearn.impute._iterative IterativeImputer
+sklearn.impute._knn KNNImputer
+sklearn.isotonic IsotonicRegression
+sklearn.kernel_approximation AdditiveChi2Sampler Nystroem PolynomialCountSketch RBFSampler
+sklearn.kernel_approximation SkewedChi2Sampler
+sklearn.kernel_ridge KernelRidge
+sklearn.linear_model._base LinearRegression
+sklearn.linear_model._bayes ARDRegression BayesianRidge
+sklearn.linear_model._coordinate_descent ElasticNet ElasticNetCV Lasso LassoCV MultiTaskElasticNet
+sklearn.linear_model._coordinate_descent MultiTaskElasticNetCV MultiTaskLasso MultiTaskLassoCV
+sklearn.linear_model._glm.glm GammaRegressor PoissonRegressor TweedieRegressor
+sklearn.linear_model._glm.glm _GeneralizedLinearRegressor
+sklearn.linear_model._huber HuberRegressor
+sklearn.linear_model._least_angle Lars LarsCV LassoLars LassoLarsCV LassoLarsIC
+sklearn.linear_model._logistic LogisticRegression LogisticRegressionCV
+sklearn.linear_model._omp OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV
+sklearn.linear_model._passive_aggressive PassiveAggressiveClassifier PassiveAggressiveRegressor
+sklearn.linear_model._perceptron Perceptron
+sklearn.linear_model._quantile QuantileRegressor
+sklearn.linear_model._ransac RANSACRegressor
+sklearn.linear_model._ridge Ridge RidgeCV RidgeClassifier RidgeClassifierCV
+sklearn.linear_model._stochastic_gradient SGDClassifier SGDOneClassSVM SGDRegressor
+sklearn.linear_model._theil_sen TheilSenRegressor
+sklearn.manifold._classical_mds ClassicalMDS
+sklearn.manifold._isomap Isomap
+sklearn.manifold._locally_linear LocallyLinearEmbedding
+sklearn.manifold._mds MDS
+sklearn.manifold._spectral_embedding SpectralEmbedding
+sklearn.manifold._t_sne TSNE
+sklearn.metrics._classification accuracy_score balanced_accuracy_score brier_score_loss
+sklearn.metrics._classification cohen_kappa_score f1_score fbeta_score hamming_loss hinge_loss
+sklearn.metrics._classification jaccard_score log_loss matthews_corrcoef precision_score
+sklearn.metrics._classification recall_score zero_one_loss
+sklearn.metrics._dist_metrics BrayCurtisDistance BrayCurtisDistance32 BrayCurtisDistance64
+sklearn.metrics._dist_metrics CanberraDistance CanberraDistance32 CanberraDistance64
+sklearn.metrics._dist_metrics ChebyshevDistance ChebyshevDistance32 ChebyshevDistance64 DiceDistance
+sklearn.metrics._dist_metrics DiceDistance32 DiceDistance64 EuclideanDistance EuclideanDistance32
+sklearn.metrics._dist_metrics EuclideanDistance64 HammingDistance HammingDistance32
+sklearn.metrics._dist_metrics HammingDistance64 HaversineDistance HaversineDistance32
+sklearn.metrics._dist_metrics HaversineDistance64 JaccardDistance JaccardDistance32
+sklearn.metrics._dist_metrics JaccardDistance64 KulsinskiDistance KulsinskiDistance32
+sklearn.metrics._dist_metrics KulsinskiDistance64 MahalanobisDistance MahalanobisDistance32
+sklearn.metrics._dist_metrics MahalanobisDistance64 ManhattanDistance ManhattanDistance32
+sklearn.metrics._dist_metrics ManhattanDistance64 MatchingDistance MatchingDistance32
+sklearn.metrics._dist_metrics MatchingDistance64 MinkowskiDistance MinkowskiDistance32
+sklearn.metrics._dist_metrics MinkowskiDistance64 RogersTanimotoDistance RogersTanimotoDistance32
+sklearn.metrics._dist_metrics RogersTanimotoDistance64 RussellRaoDistance RussellRaoDistance32
+sklearn.metrics._dist_metrics RussellRaoDistance64 SEuclideanDistance SEuclideanDistance32
+sklearn.metrics._dist_metrics SEuclideanDistance64 SokalMichenerDistance SokalMichenerDistance32
+sklearn.metrics._dist_metrics SokalMichenerDistance64 SokalSneathDistance SokalSneathDistance32
+sklearn.metrics._dist_metrics SokalSneathDistance64
+sklearn.metrics._ranking average_precision_score dcg_score ndcg_score roc_auc_score
+sklearn.metrics._ranking top_k_accuracy_score
+sklearn.metrics._regression d2_absolute_error_score d2_pinball_score d2_tweedie_score
+sklearn.metrics._regression explained_variance_score max_error mean_absolute_error
+sklearn.metrics._regression mean_absolute_percentage_error mean_gamma_deviance mean_pinball_loss
+sklearn.metrics._regression mean_poisson_deviance mean_squared_error mean_squared_log_error
+sklearn.metrics._regression mean_tweedie_deviance median_absolute_error r2_score
+sklearn.metrics._regression root_mean_squared_error root_mean_squared_log_error
+sklearn.metrics._scorer _CurveScorer _PassthroughScorer _PredictScorer _ProbaScorer _Scorer
+sklearn.metrics._scorer _ThresholdScorer
+sklearn.metrics.pairwise cosine_similarity euclidean_distances linear_kernel polynomial_kernel
+sklearn.metrics.pairwise rbf_kernel sigmoid_kernel
+sklearn.mixture._bayesian_mixture BayesianGaussianMixture
+sklearn.mixture._gaussian_mixture GaussianMixture
+sklearn.model_selection._classification_threshold FixedThresholdClassifier
+sklearn.model_selection._classification_threshold TunedThresholdClassifierCV
+sklearn.model_selection._search GridSearchCV RandomizedSearchCV
+sklearn.model_selection._search_successive_halving HalvingGridSearchCV HalvingRandomSearchCV
+sklearn.model_selection._split GroupKFold GroupShuffleSplit KFold LeaveOneGroupOut LeaveOneOut
+sklearn.model_selection._split LeavePGroupsOut LeavePOut PredefinedSplit RepeatedKFold
+sklearn.model_selection._split RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold
+sklearn.model_selection._split StratifiedKFold StratifiedShuffleSplit TimeSeriesSplit
+sklearn.multiclass OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier _ConstantPredictor
+sklearn.multioutput ClassifierChain MultiOutputClassifier MultiOutputRegressor RegressorChain
+sklearn.naive_bayes BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB
+sklearn.neighbors._ball_tree BallTree BallTree32 BallTree64
+sklearn.neighbors._classification KNeighborsClassifier RadiusNeighborsClassifier
+sklearn.neighbors._dist_metrics BrayCurtisDistance CanberraDistance ChebyshevDistance DiceDistance
+sklearn.neighbors._dist_metrics EuclideanDistance HammingDistance HaversineDistance JaccardDistance
+sklearn.neighbors._dist_metrics KulsinskiDistance MahalanobisDistance ManhattanDistance
+sklearn.neighbors._dist_metrics MatchingDistance MinkowskiDistance RogersTanimotoDistance
+sklearn.neighbors._dist_metrics RussellRaoDistance SEuclideanDistance SokalMichenerDistance
+sklearn.neighbors._dist_metrics SokalSneathDistance
+sklearn.neighbors._graph KNeighborsTransformer RadiusNeighborsTransformer
+sklearn.neighbors._kd_tree KDTree KDTree32 KDTree64
+sklearn.neighbors._kde KernelDensity
+sklearn.neighbors._lof LocalOutlierFactor
+sklearn.neighbors._nca NeighborhoodComponentsAnalysis
+sklearn.neighbors._nearest_centroid NearestCentroid
+sklearn.neighbors._regression KNeighborsRegressor RadiusNeighborsRegressor
+sklearn.neighbors._unsupervised NearestNeighbors
+sklearn.neural_network._multilayer_perceptron MLPClassifier MLPRegressor
+sklearn.neural_network._rbm BernoulliRBM
+sklearn.neural_network._stochastic_optimizers AdamOptimizer SGDOptimizer
+sklearn.pipeline FeatureUnion Pipeline
+sklearn.preprocessing._data Binarizer KernelCenterer MaxAbsScaler MinMaxScaler Normalizer
+sklearn.preprocessing._data PowerTransformer QuantileTransformer RobustScaler StandardScaler
+sklearn.preprocessing._discretization KBinsDiscretizer
+sklearn.preprocessing._encoders OneHotEncoder OrdinalEncoder
+sklearn.preprocessing._function_transformer FunctionTransformer _identity
+sklearn.preprocessing._label LabelBinarizer LabelEncoder MultiLabelBinarizer
+sklearn.preprocessing._polynomial PolynomialFeatures SplineTransformer
+sklearn.preprocessing._target_encoder TargetEncoder
+sklearn.random_projection GaussianRandomProjection SparseRandomProjection
+sklearn.semi_supervised._label_propagation LabelPropagation LabelSpreading
+sklearn.semi_supervised._self_training SelfTrainingClassifier
+sklearn.svm._classes LinearSVC LinearSVR NuSVC NuSVR OneClassSVM SVC SVR
+sklearn.tree._classes DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier
+sklearn.tree._classes ExtraTreeRegressor
+sklearn.utils Bunch
+sklearn.utils._bunch Bunch
+sklearn.utils._metadata_requests MetadataRequest MethodMetadataRequest
+""")
+
+CALLED = {
+    # They make a value, and look at nothing but what the value consists of.
+    **functions("""
+sklearn._loss._loss CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss
+sklearn._loss._loss CyHalfMultinomialLoss CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss
+sklearn._loss._loss CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss
+sklearn.linear_model._sgd_fast EpsilonInsensitive Hinge Huber Log ModifiedHuber
+sklearn.linear_model._sgd_fast SquaredEpsilonInsensitive SquaredHinge SquaredLoss
+sklearn.tree._tree Tree
+"""),
+    # It asks the class for its ``__new__``.
+    **functions(
+        """
+sklearn.metrics._dist_metrics newObj
+sklearn.neighbors._ball_tree newObj
+sklearn.neighbors._dist_metrics newObj
+sklearn.neighbors._kd_tree newObj
+""",
+        _0=Must.BE_NAMED,
+    ),
+}
+
+# ``__setstate__`` calls this with what the state says: it must be the class's own.
+METHODS = {Name("sklearn.isotonic", "IsotonicRegression"): frozenset(("_build_f",))}
