@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,7 +20,7 @@ from sqlalchemy.orm import Session
 from ..launch.faults import InvalidLaunch
 from ..launch.kinds import Kind
 from ..launch.kube import Away, NotNow, Refused
-from ..launch.names import label_value
+from ..launch.names import INSTANCE, Manifest, label_value
 from ..launch.state import Action, Delete, Patch, Request
 from ..launch.targets import TARGETS
 from . import leases, logs
@@ -42,7 +43,7 @@ def stop(turn: Turn, row: LaunchRow) -> None:
     if _is_early(turn, row):
         return
     turn.keep_lease()
-    if row.logs == "[]":
+    if not _are_kept(row):
         try:
             _keep_logs(turn, row)
         except NotNow as later:  # as of a node that is lost, whose pods are to go all the same
@@ -65,8 +66,9 @@ def close(turn: Turn, row: LaunchRow) -> None:
         return
     turn.keep_lease()
     try:
-        if row.applied is not None and row.logs == "[]":
-            _keep_logs(turn, row)
+        if row.applied is not None and not _are_kept(row):
+            ended = row.ended or 0
+            _keep_logs(turn, row, store_until=ended + _STORE_MS, node_until=ended + _NODE_MS)
         if row.applied is None:
             _give_back(turn, row)
         if row.applied is None or row.state in (LaunchState.STOPPED, LaunchState.REPLACED):
@@ -98,16 +100,54 @@ def _is_early(turn: Turn, row: LaunchRow) -> bool:
     return time.monotonic() - told < _AGAIN_SECONDS
 
 
-def _keep_logs(turn: Turn, row: LaunchRow) -> None:
-    if row.target == "kfp" or not row.object_name:
+def leave(turn: Turn, row: LaunchRow) -> bool:
+    """Of one that is tried once more: keep what the attempt before has written, and clear it away.
+    Whether that is done."""
+    if row.attempt == 1:
+        return True
+    turn.keep_lease()
+    wanted = row.desired == "RUN"
+    try:
+        there = made_of(turn, row)
+        for name in {each["metadata"]["labels"][INSTANCE] for each in there}:
+            _keep_logs(turn, row, name, store_until=row.due + _STORE_MS if wanted else 0)
+        _delete(turn, row, there)
+    except NotNow as later:
+        log.info("attempt not left", launch=row.launch_id, reason=later.message)
+        return not wanted
+    except Refused as refused:
+        turn.remark(row, refused)
+    turn.step("left")
+    return True
+
+
+def _are_kept(row: LaunchRow) -> bool:
+    """Those of its last attempt; of earlier ones they are in folders of their own."""
+    return any(each.rpartition("/")[0] == logs.FOLDER for each in json.loads(row.logs))
+
+
+def _keep_logs(
+    turn: Turn, row: LaunchRow, instance: str = "", *, store_until: int = 0, node_until: int = 0
+) -> None:
+    """Of its pods or, with the name of an ``instance``, of those of the attempt before.
+
+    :class:`NotNow` up to these moments; later, what cannot be had is done without."""
+    if row.target == "kfp" or not (instance or row.object_name):
         return
+    below = f"{logs.FOLDER}/attempt-{row.attempt - 1}" if instance else logs.FOLDER
     try:
         pods = logs.pods_of(
-            turn.cluster, row.namespace, label_value(row.launch_id), row.object_name
+            turn.cluster, row.namespace, label_value(row.launch_id), instance or row.object_name
         )
         root = logs.folder(turn.db, row.run_id, row.launch_id)
         kept = logs.keep(
-            turn.cluster, turn.db, turn.store, root, namespace=row.namespace, pods=pods
+            turn.cluster,
+            turn.db,
+            turn.store,
+            root,
+            namespace=row.namespace,
+            pods=pods,
+            below=below,
         )
     except Away:
         raise
@@ -116,23 +156,23 @@ def _keep_logs(turn: Turn, row: LaunchRow) -> None:
         if isinstance(error, Refused):
             turn.remark(row, error)
         else:
-            _try_again(row, turn.now, _STORE_MS)
+            _try_again(turn.now, store_until)
         return
     if not kept.whole:
-        _try_again(row, turn.now, _NODE_MS)
+        _try_again(turn.now, node_until)
     if not kept.files:
         return
     with turn.db.writing() as session:
         leases.check(session, turn.lease)
         found = session.get(LaunchRow, row.id, with_for_update=True, populate_existing=True)
         if found is not None:
-            found.log, found.logs = kept.last, json.dumps(kept.files)
+            before = [each for each in json.loads(found.logs) if each not in kept.files]
+            found.log, found.logs = kept.last, json.dumps([*kept.files, *before])
     turn.step("logs kept")
 
 
-def _try_again(row: LaunchRow, now: int, patience: int) -> None:
-    """At a later turn, but not for ever; one that is to stop is stopped without its log."""
-    if row.ended is not None and now < row.ended + patience:
+def _try_again(now: int, until: int) -> None:
+    if now < until:
         raise NotNow("Its logs cannot be kept yet.")
 
 
@@ -153,8 +193,12 @@ def _clear_away(turn: Turn, row: LaunchRow) -> None:
     """What would else stay suspended, or belong to nobody. Pipelines keeps its runs."""
     if row.target == "kfp":
         return
-    for each in objects_of(turn, row):
-        if each.get("kind") == "Workload":
+    _delete(turn, row, objects_of(turn, row))
+
+
+def _delete(turn: Turn, row: LaunchRow, objects: Iterable[Manifest]) -> None:
+    for each in objects:
+        if each.get("kind") == "Workload":  # goes with its job
             continue
         kind = Kind(each["apiVersion"], each["kind"])
         turn.cluster.delete(kind, row.namespace, each["metadata"]["name"])

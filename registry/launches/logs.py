@@ -69,15 +69,16 @@ def keep(
     *,
     namespace: str,
     pods: Sequence[Manifest],
+    below: str = FOLDER,
 ) -> Kept:
-    """Copy what the pods have written below ``root``."""
+    """Copy what the pods have written to the folder ``below`` of ``root``."""
     kept: list[str] = []
     last: list[str] = []
     whole = True
     for pod in pods[:_MOST_PODS]:
         name = str(pod["metadata"]["name"])
         for container in containers(pod):
-            path = ArtifactPath.parse(f"{FOLDER}/{name}.{container}.log")
+            path = ArtifactPath.parse(f"{below}/{name}.{container}.log")
             with tempfile.TemporaryFile() as copy:
                 length = 0
                 tail: deque[str] = deque(maxlen=KEPT_LINES)

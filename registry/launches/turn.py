@@ -83,7 +83,7 @@ class Turn:
 
         rows = self.rows()
         for row in rows:
-            if not row.object_name and row.ended is None:
+            if not row.object_name and row.ended is None and close.leave(self, row):
                 begin.plan(self, row)
         rows = self.rows()
         newest = slots(rows)

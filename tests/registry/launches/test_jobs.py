@@ -28,7 +28,8 @@ from podium.registry.promotion.again import Review
 from podium.registry.promotion.gates import Outside
 from podium.registry.promotion.read import get_request
 from podium.tracker import audit, runs
-from podium.tracker.artifacts.paths import parse_artifact_uri
+from podium.tracker.artifacts.paths import ArtifactPath, parse_artifact_uri
+from podium.tracker.storage import digests
 from sqlalchemy import select
 
 from ..launch.apiserver import Object
@@ -202,6 +203,64 @@ class TestFailing:
         assert len(set(world.server.made)) == 4
         states = [each.state for each in launch_events(world.db, launch.launch_id)]
         assert states == [*["WAITING", "PENDING"] * 4, "FAILED"]
+
+    def test_by_the_system_leaves_its_log_and_nothing_else(self, world: World) -> None:
+        world.version()
+        launch = world.start(TRAIN, workers=2)
+        world.work()
+        job = world.server.find("Job")
+        world.pod(job, "first", reason="NodeLost")
+        world.server.logs["first"] = "2027-01-15T08:00:00Z so far\n"
+        world.server.say(job, conditions=[condition("Failed", "BackoffLimitExceeded")])
+        world.work()
+        world.clock.pass_seconds(600)
+        world.work()
+        again = world.server.find("Job")
+        assert again["metadata"]["name"] != job["metadata"]["name"]
+        assert world.server.find("Service")["metadata"]["name"] == again["metadata"]["name"]
+        assert world.launch(launch).logs == ("launch-logs/attempt-1/first.main.log",)
+
+        world.pod(again, "second")
+        world.server.logs["second"] = "2027-01-15T08:10:00Z done\n"
+        world.server.say(again, conditions=[condition("Complete")])
+        world.work()
+        told = world.launch(launch)
+        assert (told.state, told.attempt) == (LaunchState.SUCCEEDED, 2)
+        files = ("launch-logs/second.main.log", "launch-logs/attempt-1/first.main.log")
+        assert told.logs == files
+        assert kept_log(world.db, launch.launch_id) == ["done"]
+        run = runs.get_run(world.db, str(launch.run_id))
+        folder = parse_artifact_uri(run.artifact_uri) / ArtifactPath("launch-logs/attempt-1")
+        assert [each.path for each in world.store.list(folder)] == ["first.main.log"]
+
+    def test_by_the_system_waits_for_a_store_that_is_away(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not for ever, and not where it is to stop."""
+        world.version()
+        launches = [world.start(TRAIN) for _ in range(2)]
+        world.work()
+        for number, job in enumerate(world.server.all("Job")):
+            world.pod(job, f"pod-{number}", reason="NodeLost")
+            world.server.logs[f"pod-{number}"] = "2027-01-15T08:00:00Z so far\n"
+            world.server.say(job, conditions=[condition("Failed", "BackoffLimitExceeded")])
+
+        def fail(*_: object, **__: object) -> None:
+            raise Unavailable("no store")
+
+        monkeypatch.setattr(digests, "put", fail)
+        world.work()
+        world.clock.pass_seconds(20)
+        world.work()
+        assert {world.launch(each).state for each in launches} == {LaunchState.WAITING}
+        assert len(world.server.made) == len(world.server.all("Job")) == 2
+        start.stop(world.db, launches[0].launch_id)
+        world.work()
+        assert world.launch(launches[0]).state is LaunchState.STOPPED
+        world.clock.pass_seconds(3660)
+        world.work()
+        assert world.launch(launches[1]).state is LaunchState.PENDING
+        assert len(world.server.made) == 3
 
     def test_because_somebody_deleted_it(self, world: World) -> None:
         world.version()
