@@ -65,7 +65,7 @@ def test_a_wheel_built_from_the_sdist_has_the_pages_and_not_their_sources(tmp_pa
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     built = [name for name in names if name.startswith("podium/registry/web/static/main-")]
-    assert {name.rpartition(".")[2] for name in built} == {"js", "css"}
+    assert {name.rpartition(".")[2] for name in built} == {"js", "css", "br", "gz"}
     assert "podium/registry/web/static/meta.json" in names
     assert "podium/registry/web/templates/base.html" in names
     assert "podium/tracker/search/grammar.lark" in names

@@ -8,7 +8,7 @@ from podium.tracker.auth.caller import caller
 from podium.tracker.auth.gate import csrf
 from podium.tracker.auth.roles import Role
 
-from . import errors, formats, headers
+from . import compression, errors, formats, headers
 from .access import access
 from .account import account
 from .assets import Assets, assets
@@ -81,6 +81,7 @@ def register(app: Flask) -> None:
     for blueprint in _PAGES:
         app.register_blueprint(blueprint)
     headers.register(app)
+    compression.register(app)  # asked first: the last registered is
     errors.register(app)
 
 

@@ -26,5 +26,5 @@ def register(app: Flask) -> None:
         if page:
             # The page is of this moment, and its theme is a cookie's.
             response.headers.setdefault("Cache-Control", "no-store")
-            response.headers.setdefault("Vary", "Cookie, HX-Request")
+            response.vary.update(("Cookie", "HX-Request"))
         return response

@@ -186,6 +186,17 @@ class TestForms:
         form = {"name": "x", "scope": "read", "days": "1", "csrf": csrf(other)}
         assert ada.post("/account/tokens", data=form).status_code == 403
 
+    def test_its_secret_is_written_anew_on_each_page(self, ada: FlaskClient) -> None:
+        """Pages are compressed: the same secret on each could be guessed from their lengths."""
+        first, second = csrf(ada), csrf(ada)
+        assert not any(first[at : at + 8] in second for at in range(len(first) - 8))
+        for each in (first, second, first):
+            form = {"name": "x", "scope": "read", "days": "1", "csrf": each}
+            assert ada.post("/account/tokens", data=form).status_code == 200
+        for wrong in (first[:64] + second[64:], first[:64], first + "00", "é" * 64, "0" * 128):
+            form = {"name": "x", "scope": "read", "days": "1", "csrf": wrong}
+            assert ada.post("/account/tokens", data=form).status_code == 403
+
     def test_a_call_with_the_cookie_must_come_from_our_page(self, ada: FlaskClient) -> None:
         path, body = "/api/2.0/mlflow/experiments/create", {"name": "x"}
         assert ada.post(path, json=body).status_code == 403

@@ -36,7 +36,10 @@ def weight(names: Iterable[str]) -> int:
 
 @pytest.mark.parametrize("part", ["board", "table"])
 def test_a_page_weighs_no_more_than_its_budget(part: str) -> None:
-    """One of a run has charts besides, one of an experiment a table."""
+    """One of a run has charts besides, one of an experiment a table.
+
+    What each page really loads, a browser counts (tests/browser/test_weight.py).
+    """
     files = Assets.read().files
     [besides] = [name for name in outputs() if name.startswith(f"{part}-")]
     loaded = {files["main.css"], *with_imports(files["main.js"]), *with_imports(besides)}
@@ -70,7 +73,36 @@ def test_what_a_page_links_to_is_served(pages: FlaskClient, name: str) -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("name", ["nothing.js", "../__init__.py", "..%2f__init__.py"])
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip, deflate", "gzip"),
+        ("br;q=0, gzip", "gzip"),
+        ("gzip;q=0", None),
+        ("identity", None),
+        ("", None),
+    ],
+)
+def test_a_browser_is_sent_the_smallest_that_it_takes(
+    pages: FlaskClient, accepted: str, coding: str | None
+) -> None:
+    url = Assets.read().url("main.js")
+    whole = (STATIC / url.rpartition("/")[2]).read_bytes()
+    with pages.get(url, headers={"Accept-Encoding": accepted}) as answer:
+        assert answer.headers.get("Content-Encoding") == coding
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert answer.mimetype == "text/javascript"
+        if coding == "gzip":
+            assert gzip.decompress(answer.data) == whole
+        assert (answer.data == whole) == (coding is None)
+        tag = answer.headers["ETag"]
+    with pages.get(url, headers={"Accept-Encoding": "br" if coding != "br" else "gzip"}) as other:
+        assert other.headers["ETag"] != tag
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "meta.json", "../__init__.py", "..%2f__init__.py"])
 def test_nothing_else_is_served(pages: FlaskClient, name: str) -> None:
     assert pages.get(f"/static/{name}").status_code == 404
 

@@ -44,7 +44,7 @@ class Known:
 
     caller: Caller
     login: int | None = None
-    csrf: str = ""
+    csrf: bytes = b""
     token: int | None = None
     expires: int | None = None
 

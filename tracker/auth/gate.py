@@ -9,7 +9,10 @@ from podium.client.errors import PermissionDenied, TooManyRequests, Unauthentica
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..services import services
-from . import guard  # noqa: F401  (from here on every statement is narrowed)
+from . import (
+    guard,  # noqa: F401  (from here on every statement is narrowed)
+    logins,
+)
 from .authenticate import Authenticator, Known
 from .caller import ANONYMOUS, LOCAL, Caller, Visit, begin, end
 from .origin import check_host, check_origin, is_from_our_page
@@ -141,8 +144,11 @@ def cookie_name(asked: Request) -> str:
 
 
 def csrf() -> str:
-    """What the forms of this page bring along."""
-    return cast(Known, g.known).csrf if "known" in g else ""
+    """What all forms of this page bring along; nothing where nobody has signed in."""
+    if "csrf" not in g:
+        secret = cast(Known, g.known).csrf if "known" in g else b""
+        g.csrf = logins.masked(secret) if secret else ""
+    return cast(str, g.csrf)
 
 
 def _begin(known: Known, permission: Permission | None) -> None:
@@ -157,7 +163,7 @@ def _check_form(known: Known) -> None:
         return
     if request.mimetype in _FORMS:
         request.max_content_length = MAX_FORM
-        if request.form.get(CSRF_FIELD) != known.csrf:
+        if not logins.is_masked(request.form.get(CSRF_FIELD, ""), known.csrf):
             raise PermissionDenied("The form is of another login. Load the page again.")
     elif not is_from_our_page(request):
         raise PermissionDenied(

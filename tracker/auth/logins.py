@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
+import secrets
 from dataclasses import dataclass
 
 from podium.client.errors import BadRequest, NotFound, Unauthenticated
@@ -120,6 +122,26 @@ def end_current(db: Database) -> None:
     end(db, current)
 
 
-def csrf_of(secret: str) -> str:
+def csrf_of(secret: str) -> bytes:
     """What a form of this login must bring along; a page of another site cannot know it."""
-    return hashlib.sha256(b"csrf " + secret.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(b"csrf " + secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def masked(csrf: bytes) -> str:
+    """As it stands on a page: another each time, so nothing is learned of it from lengths."""
+    pad = secrets.token_bytes(len(csrf))
+    return (pad + _xor(pad, csrf)).hex()
+
+
+def is_masked(sent: str, csrf: bytes) -> bool:
+    """Whether ``sent`` is :func:`masked` of it."""
+    try:
+        found = bytes.fromhex(sent)
+    except ValueError:
+        return False
+    half = len(csrf)
+    return len(found) == 2 * half and hmac.compare_digest(_xor(found[:half], found[half:]), csrf)
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))

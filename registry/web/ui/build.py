@@ -71,7 +71,8 @@ def _is_current() -> bool:
     """Whether all that was built is there and newer than what it was built from."""
     try:
         outputs = [UI / name for name in json.loads(META.read_text())["outputs"]]
-        sources = [UI / "package.json", UI / "package-lock.json", *(UI / "src").rglob("*.*")]
+        outputs += [Path(f"{each}{ending}") for each in outputs for ending in (".br", ".gz")]
+        sources = [*UI.glob("*.json"), UI / "compress.ts", *(UI / "src").rglob("*.*")]
         built = min(each.stat().st_mtime for each in (META, *outputs))
         newest = max(each.stat().st_mtime for each in sources)
         return bool(built >= newest)

@@ -62,7 +62,10 @@ class Chooser {
       }
     };
     document.addEventListener("pointerdown", elsewhere);
-    if (reading.open) {
+    if (menu.open) {
+      reading.open = true; // before this was there
+      void this.open();
+    } else if (reading.open) {
       menu.open = true;
     } else if (reading.coming && document.activeElement === document.body) {
       menu.querySelector("summary")?.focus(); // closed while it waited

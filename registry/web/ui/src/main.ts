@@ -23,9 +23,7 @@ function mount(element: HTMLElement): void {
   if (element.querySelector("[data-charts]")) {
     void import("./board.ts").then(({ mountBoards }) => mountBoards(element));
   }
-  if (element.querySelector("[data-complete], [data-columns], [data-rows], [data-selection]")) {
-    void import("./table.ts").then(({ mountTable }) => mountTable(element));
-  }
+  mountTableParts(element);
   if (element.querySelector("[data-log]")) {
     void import("./log.ts").then(({ mountLogs }) => mountLogs(element));
   }
@@ -34,6 +32,32 @@ function mount(element: HTMLElement): void {
   mountTimes(element);
   mountCopyButtons(element);
   mountPlots(element);
+}
+
+/** Whether the reader has come to what a table of runs needs, on a page that did without. */
+let reached = false;
+
+/** A page of charts is heavy enough: its filter and columns are loaded for when the reader comes to them. */
+function mountTableParts(element: HTMLElement): void {
+  const parts = [...element.querySelectorAll("[data-complete], [data-columns], [data-rows], [data-selection]")];
+  const there = parts.some((part) => part.contains(document.activeElement)) || element.querySelector("pre[data-offset]") !== null;
+  const stop = new AbortController();
+  const load = (): void => {
+    stop.abort();
+    void import("./table.ts").then(({ mountTable }) => mountTable(element));
+  };
+  if (parts.length > 0 && (reached || there || element.querySelector("[data-charts]") === null)) {
+    load();
+    return;
+  }
+  for (const part of parts) {
+    for (const sign of ["pointerover", "focusin", "toggle"]) {
+      part.addEventListener(sign, () => {
+        reached = true;
+        load();
+      }, { signal: stop.signal });
+    }
+  }
 }
 
 mountThemeSwitch();
