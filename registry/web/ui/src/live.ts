@@ -1,6 +1,6 @@
 // A page that holds an element with data-running is asked for again every few seconds, and what is
 // marked data-live is replaced by its newer self. An element with data-version is left alone as long
-// as that stays the same, and one that the reader is working in is left alone anyway. The answer to
+// as that stays the same, and one that the reader is working in until he leaves it. The answer to
 // a form that was refused stays as it is: there is nothing to ask for at its address.
 
 const EVERY_MS = 3000;
@@ -9,40 +9,48 @@ export function keepFresh(mount: (element: HTMLElement) => void): void {
   if (document.body.hasAttribute("data-answer")) {
     return;
   }
+  let behind = false;
   const timer = setInterval(() => {
-    if (document.querySelector("[data-running]") === null) {
+    if (document.querySelector("[data-running]") === null && !behind) {
       clearInterval(timer);
     } else if (document.querySelector("[data-live]") === null) {
       return; // what runs here is kept fresh otherwise
     } else if (!document.hidden) {
-      void refresh(mount);
+      void refresh(mount).then((late) => (behind = late));
     }
   }, EVERY_MS);
 }
 
-async function refresh(mount: (element: HTMLElement) => void): Promise<void> {
+/** Whether something on the page is older than the server's: the reader is in it, or nothing came. */
+async function refresh(mount: (element: HTMLElement) => void): Promise<boolean> {
   let text: string;
   try {
     const response = await fetch(location.href);
     if (!response.ok) {
-      return;
+      return true;
     }
     text = await response.text();
   } catch {
-    return; // the server is away for a moment: the next turn asks again
+    return true; // the server is away for a moment: the next turn asks again
   }
+  let behind = false;
   const page = new DOMParser().parseFromString(text, "text/html");
   for (const old of document.querySelectorAll<HTMLElement>("[data-live][id]")) {
     const found = page.getElementById(old.id);
-    if (found && !isBusy(old) && hasChanged(old, found)) {
+    if (found && hasChanged(old, found)) {
+      if (isBusy(old)) {
+        behind = true;
+        continue;
+      }
       const fresh = document.importNode(found, true);
-      sent.set(fresh, found.outerHTML);
+      sent.set(fresh, wordsOf(found));
       carry(old, fresh);
       old.replaceWith(fresh);
       mount(fresh);
     }
   }
   document.dispatchEvent(new Event("podium:fresh"));
+  return behind;
 }
 
 /** What was sent before is kept: the page may have changed it since, as its times and ticks are. */
@@ -52,9 +60,12 @@ function hasChanged(old: HTMLElement, found: HTMLElement): boolean {
   if (old.dataset["version"]) {
     return old.dataset["version"] !== found.dataset["version"];
   }
-  const before = sent.get(old);
-  sent.set(old, found.outerHTML);
-  return before !== found.outerHTML;
+  return sent.get(old) !== wordsOf(found);
+}
+
+/** The secret of its forms is masked anew on each page. */
+function wordsOf(found: HTMLElement): string {
+  return found.outerHTML.replace(/(name="csrf" value=")[^"]*/g, "$1");
 }
 
 function isBusy(element: HTMLElement): boolean {
