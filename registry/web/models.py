@@ -107,6 +107,8 @@ def one_version(
     others = _others(found)
     holder = next((each.version for each in others if each.stage == "Production"), None)
     report = inspection.report(db, name, version) if found.storage_location else None
+    # Before what tells of them in passing: a launch that ends meanwhile is asked for once more.
+    launched = of_version(name, found.version)
     return make_response(
         render_template(
             "model_version.html",
@@ -127,7 +129,7 @@ def one_version(
             everything="all" in request.args,
             link=partial(link_to, url_for("models.version_page", name=name, version=version)),
             files=_files(found) if found.storage_location else None,
-            launches=of_version(name, found.version),
+            launches=launched,
             denied=denied,
             typed=typed or {},
         )

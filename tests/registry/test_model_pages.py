@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -199,3 +201,23 @@ class TestBesideTheOthers:
         assert int(slider["min"]) <= int(slider["max"]) == int(slider["value"])
         rest.post("/registered-models/create", name="still")
         assert "data-moment" not in text_of(pages, "/models/still/history")
+
+
+def test_a_version_s_launches_are_looked_at_before_its_lineage(
+    pages: FlaskClient, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A launch that ends between the two is one that goes on, so the page asks once more."""
+    module = importlib.import_module("podium.registry.web.models")
+    asked = []
+
+    def noting(what: str, ask: Any) -> Any:
+        def look(*args: Any) -> Any:
+            asked.append(what)
+            return ask(*args)
+
+        return look
+
+    monkeypatch.setattr(module, "of_version", noting("launches", module.of_version))
+    monkeypatch.setattr(module.lineage, "of_version", noting("lineage", module.lineage.of_version))
+    text_of(pages, f"/models/{quote(name, safe='')}/versions/1")
+    assert asked == ["launches", "lineage"]
