@@ -84,8 +84,10 @@ class Files:
 
     @property
     def steps_json(self) -> str:
-        """For the script of the slider: each step with the address of its picture."""
-        return json.dumps([[step, self.download(path)] for step, path in self.steps])
+        """For the script of the slider: each step, its picture's address and that of its page."""
+        return json.dumps(
+            [[step, self.download(path), self.link(path)] for step, path in self.steps]
+        )
 
 
 def look(store: ArtifactStore, place: Place, asked: str) -> Files:

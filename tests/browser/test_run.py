@@ -157,7 +157,19 @@ def test_pictures_of_steps(page: Page, site: Site) -> None:
     page.get_by_role("slider", name="step").fill("2")
     expect(page.get_by_text("step 10, 3 of 3")).to_be_visible()
     expect(picture).to_have_attribute("src", re.compile("epoch_10"))
-    page.get_by_role("link", name="Step after").click()
+    # All that is said of the picture is said of the one that is seen, and so is the address.
+    expect(page.get_by_role("link", name="Step after")).to_have_count(0)
+    expect(picture).to_have_attribute("alt", "epoch_10.png")
+    expect(page.get_by_role("link", name="Download")).to_have_attribute(
+        "href", re.compile("epoch_10")
+    )
+    expect(page.get_by_role("link", name="epoch_10.png")).to_have_attribute("aria-current", "true")
+    expect(page).to_have_url(re.compile("epoch_10"))
+    expect(page.get_by_role("slider", name="step")).to_be_focused()
+    page.get_by_role("link", name="Step before").click()
+    expect(page.get_by_text("step 2, 2 of 3")).to_be_visible()
+    expect(page).to_have_url(re.compile("epoch_2"))
+    page.reload()
     expect(page.get_by_text("step 2, 2 of 3")).to_be_visible()
 
 
