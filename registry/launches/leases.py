@@ -8,6 +8,7 @@ decided by what is launched.
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from podium.tracker.clock import is_over
@@ -19,6 +20,10 @@ from .tables import LaunchCluster
 
 LEASE_MS = 30_000
 _FIRST_MS, _LONGEST_MS = 1_000, 30_000
+UNNAMED = (
+    "It is not asked: the file of PODIUM_LAUNCH_SITE does not name it any more. Name it there "
+    "again, and its launches go on."
+)
 
 
 class LeaseLost(Exception):
@@ -82,8 +87,27 @@ def note_away(db: Database, lease: Lease, problem: str, now: int) -> None:
 def note_back(db: Database, lease: Lease) -> None:
     with db.writing() as session:
         check(session, lease)
-        row = _locked(session, lease.cluster)
-        row.failures, row.away_since, row.retry, row.problem = 0, None, 0, ""
+        _is_back(_locked(session, lease.cluster))
+
+
+def note_named(db: Database, names: Collection[str], busy: Collection[str], now: int) -> None:
+    """Nobody asks a cluster that is none of ``names``; of the ``busy`` ones that is said."""
+    lost = {name for name in busy if name not in names}
+    with db.reading() as session:
+        rows = session.scalars(select(LaunchCluster).where(LaunchCluster.name.not_in(names))).all()
+    said = {row.name for row in rows if row.problem == UNNAMED}
+    over = {row.name for row in rows if row.away_since is not None} - lost
+    if not lost - said and not over:
+        return
+    with db.writing() as session:
+        for name in lost - said:
+            made = insert(session, LaunchCluster).values(name=name, strays=0)
+            session.execute(made.on_conflict_do_nothing(index_elements=["name"]))
+            row = _locked(session, name)
+            row.away_since, row.problem = row.away_since or now, UNNAMED
+            row.failures, row.retry = max(row.failures, 1), 0  # so that it is told when it is back
+        for name in over:
+            _is_back(_locked(session, name))
 
 
 def backoff(failures: int, *, longest: int) -> int:
@@ -97,6 +121,10 @@ def problems(db: Database) -> dict[str, str]:
     with db.reading() as session:
         away = select(LaunchCluster).where(LaunchCluster.away_since.is_not(None))
         return {row.name: row.problem for row in session.scalars(away)}
+
+
+def _is_back(row: LaunchCluster) -> None:
+    row.failures, row.away_since, row.retry, row.problem = 0, None, 0, ""
 
 
 def _locked(session: Session, name: str) -> LaunchCluster:

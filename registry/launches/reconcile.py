@@ -71,7 +71,9 @@ class Reconciler:
     def turn(self) -> int:
         """Begin to look after each cluster that has launches; how many were taken up."""
         site = read_site(self._site)
-        if not site.clusters or not self._any_open():
+        busy = self._busy_clusters()
+        leases.note_named(self._db, site.clusters, busy - {""}, self._clock())
+        if not busy:
             return 0
         begun = 0
         for name, connection in site.clusters.items():
@@ -119,10 +121,11 @@ class Reconciler:
             with self._lock:
                 self._busy.pop(charge.name, None)
 
-    def _any_open(self) -> bool:
+    def _busy_clusters(self) -> set[str]:
+        """Those with launches that something is left to do for; "" where one has no cluster yet."""
         with self._db.reading() as session:
-            return (
-                session.scalar(select(LaunchRow.id).where(~LaunchRow.closed).limit(1)) is not None
+            return set(
+                session.scalars(select(LaunchRow.cluster).where(~LaunchRow.closed).distinct())
             )
 
     def _charge(self, name: str, connection: Connection) -> Charge:

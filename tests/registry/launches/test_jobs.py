@@ -22,6 +22,7 @@ from podium.registry.launch.names import LAUNCH
 from podium.registry.launches import leases, start
 from podium.registry.launches.dry_run import dry_run
 from podium.registry.launches.read import kept_log, launch_events
+from podium.registry.launches.tables import LaunchCluster
 from podium.registry.outbox import OutboxEvent
 from podium.registry.promotion import policies
 from podium.registry.promotion.again import Review
@@ -505,6 +506,41 @@ class TestAClusterThatIsAway:
         world.work()
         assert world.launch(job).state is LaunchState.SUCCEEDED
         assert leases.problems(world.db) == {}
+
+
+def test_a_cluster_that_the_site_does_not_name_any_more(world: World) -> None:
+    """What runs there stands as it stood, which is said until it is named again."""
+    world.version()
+    launch = world.start(TRAIN)
+
+    def work() -> None:
+        world.clock.pass_seconds(40)
+        world.worker.turn()
+        world.worker.finish()
+
+    work()
+    named = world.path.read_text()
+    world.server.say(world.server.find("Job"), conditions=[condition("Complete")])
+    for clusters in ({}, {"other": json.loads(named)["clusters"]["main"]}):
+        world.path.write_text(json.dumps({**json.loads(named), "clusters": clusters}))
+        work()
+        assert world.launch(launch).state is LaunchState.PENDING
+        [(name, problem)] = leases.problems(world.db).items()
+        assert name == "main"
+        assert "PODIUM_LAUNCH_SITE does not name it any more" in problem
+    world.path.write_text(named)
+    work()
+    assert world.launch(launch).state is LaunchState.SUCCEEDED
+    assert leases.problems(world.db) == {}
+
+
+def test_a_cluster_that_nobody_misses(world: World) -> None:
+    """It was away when its last launch had ended, and is taken out of the site's file."""
+    world.worker.turn()
+    with world.db.writing() as session:
+        session.add(LaunchCluster(name="old", away_since=5, failures=3, problem="no answer"))
+    world.worker.turn()
+    assert leases.problems(world.db) == {}
 
 
 def _job_of(world: World, launch: Launch) -> Object:
