@@ -171,7 +171,7 @@ def _webhooks(services: Services) -> Iterator[Finding]:
         page = f"/webhooks/{hook.webhook_id}"
         if hook.status == "DISABLED" and hook.disabled_reason:
             text = f"The webhook {hook.name} is switched off: {hook.disabled_reason}"
-            fix = "Mend its receiver, then switch it on again."
+            fix = "Mend its receiver and switch it on within three days: then nothing is missed."
             yield Finding("webhooks", False, text, fix, "webhooks", page)
         elif hook.failing_since is not None:
             text = f"The receiver of the webhook {hook.name} does not accept what it is sent."

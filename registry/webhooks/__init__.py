@@ -21,7 +21,7 @@ from podium.tracker.worker import Job
 from .dispatcher import Dispatcher
 from .guard import Guard
 from .sender import HttpSender
-from .upkeep import forget_old, renew_secrets
+from .upkeep import forget_old, give_up_waiting, renew_secrets
 
 
 def jobs(db: Database, config: Config) -> tuple[Job, ...]:
@@ -31,5 +31,6 @@ def jobs(db: Database, config: Config) -> tuple[Job, ...]:
         # Often: from an event to its first delivery it should be no time that a person notices.
         Job("deliver events", 0.1, dispatcher.turn, alone=True, finish=dispatcher.finish),
         Job("renew secrets", 60, partial(renew_secrets, db, keyring)),
+        Job("give up what waits", 3600, partial(give_up_waiting, db)),
         Job("forget old events", 3600, partial(forget_old, db)),
     )

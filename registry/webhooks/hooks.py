@@ -158,7 +158,7 @@ def update_webhook(
 ) -> Hook:
     """``secret`` replaces the one there is at once, as MLflow does; ``rotate_secret`` is gentler.
 
-    Switching a webhook on again has what waits for it sent at once.
+    Switching a webhook on again has what waits for it sent at once, what happened meanwhile too.
     """
     with db.writing() as session:
         hook = find_webhook(session, webhook_id, change=True)

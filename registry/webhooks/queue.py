@@ -138,7 +138,7 @@ def record(
         return ()
 
 
-_PENDING = text("webhook_deliveries.state = 'PENDING'")
+PENDING = text("webhook_deliveries.state = 'PENDING'")
 
 
 def _is_due(now: int) -> tuple[ColumnElement[bool], ...]:
@@ -151,10 +151,13 @@ def _is_due(now: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def resume(session: Session, hook: Webhook, now: int) -> None:
-    """Have all that waits for ``hook`` sent now, with the time to give it up beginning again."""
+    """Have all that waits for ``hook`` sent now, with the time to give it up beginning again.
+
+    What happened while it was switched off is among that: see ``spread``.
+    """
     session.execute(
         update(Delivery)
-        .where(Delivery.webhook == hook.id, _PENDING)
+        .where(Delivery.webhook == hook.id, PENDING)
         .values(due=now, begun=now)
         .execution_options(synchronize_session=False)
     )
@@ -254,7 +257,7 @@ def _next(session: Session, hook: Webhook, now: int) -> tuple[Task, ...]:
     found = session.execute(
         select(Delivery, OutboxEvent)
         .join(OutboxEvent, OutboxEvent.id == Delivery.event)
-        .where(Delivery.webhook == hook.id, _PENDING, Delivery.due <= now, ~blocked)
+        .where(Delivery.webhook == hook.id, PENDING, Delivery.due <= now, ~blocked)
         .order_by(Delivery.id)
         .limit(_MAX_TASKS)
     )
@@ -289,7 +292,7 @@ def valid_secrets(hook: Webhook, now: int) -> tuple[str, ...]:
 def _give_back(session: Session, hook: Webhook) -> None:
     heads = (
         select(func.min(Delivery.id))
-        .where(Delivery.webhook == hook.id, _PENDING)
+        .where(Delivery.webhook == hook.id, PENDING)
         .group_by(Delivery.key)
     )
     hook.leased_until = 0

@@ -39,9 +39,8 @@ def spread(db: Database, now: int, *, step: Step = no_step) -> int:
 
 
 def _deliver_to_all(session: Session, events: Sequence[OutboxEvent], now: int) -> None:
-    hooks = session.scalars(
-        select(Webhook).where(Webhook.status == "ACTIVE", Webhook.deleted.is_(None))
-    ).all()
+    # For one that is switched off, too: they wait until it is on again (``upkeep`` gives them up).
+    hooks = session.scalars(select(Webhook).where(Webhook.deleted.is_(None))).all()
     rows: list[dict[str, Any]] = [
         {
             "webhook": hook.id,

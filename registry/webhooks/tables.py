@@ -71,7 +71,10 @@ class Webhook(Base):
 
 
 class Delivery(Base):
-    """``begun`` is when it was to be tried first: three days later it is given up."""
+    """``begun`` is when it was to be tried first: three days later it is given up.
+
+    A webhook that is switched off has deliveries that wait, too.
+    """
 
     __tablename__ = "webhook_deliveries"
 

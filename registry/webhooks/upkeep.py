@@ -7,10 +7,12 @@ from podium.client.errors import PodiumError
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database
 from podium.tracker.keyring import Keyring
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, or_, select, update
 
 from ..outbox import OutboxEvent
-from .tables import Webhook
+from .queue import PENDING
+from .schedule import GIVE_UP_MS
+from .tables import Delivery, Webhook
 
 KEEP_MS = 30 * 24 * 3600 * 1000
 _MAX_FORGOTTEN = 5_000
@@ -32,6 +34,29 @@ def forget_old(db: Database) -> int:
         with db.writing() as session:
             session.execute(delete(OutboxEvent).where(OutboxEvent.id.in_(ids)))
     return len(ids)
+
+
+def give_up_waiting(db: Database) -> int:
+    """Give up what has waited for a webhook that is switched off as long as failures are tried."""
+    off = select(Webhook.id).where(Webhook.status == "DISABLED", Webhook.deleted.is_(None))
+    with db.reading() as session:
+        ids = session.scalars(off).all()
+    return sum(_give_up(db, id_) for id_ in ids)
+
+
+def _give_up(db: Database, id_: int) -> int:
+    now = db.now_ms()
+    with db.writing() as session:
+        hook = session.get_one(Webhook, id_, with_for_update=True)
+        if hook.status != "DISABLED":
+            return 0
+        given_up = session.execute(
+            update(Delivery)
+            .where(Delivery.webhook == id_, PENDING, Delivery.begun < now - GIVE_UP_MS)
+            .values(state="GIVEN_UP", ended=now)
+            .returning(Delivery.id)
+        )
+        return len(given_up.all())
 
 
 def renew_secrets(db: Database, keyring: Keyring) -> int:

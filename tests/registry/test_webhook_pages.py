@@ -91,6 +91,7 @@ def test_a_delivery_and_sending_it_again(pages: FlaskClient, app: Flask, there: 
     html = pages.get(page).get_data(as_text=True)
     assert "switched off" in html
     assert "410 Gone" in html
+    assert "switched off they wait, for three days" in html
     [link] = {
         each["href"] for each in elements(html).tags("a") if "/deliveries/" in each.get("href", "")
     }

@@ -17,19 +17,24 @@ from collections.abc import Callable
 
 from podium.client.promotion import TransitionKind
 from podium.registry import promotion
+from podium.registry.outbox import OutboxEvent
 from podium.registry.promotion import policies, read, stage_sets
 from podium.registry.promotion.again import Review
 from podium.registry.promotion.gates import Outside
 from podium.registry.webhooks import hooks
+from podium.registry.webhooks.dispatcher import Dispatcher
 from podium.registry.webhooks.guard import Guard
-from podium.registry.webhooks.hooks import Changes
+from podium.registry.webhooks.hooks import Changes, Status
+from podium.registry.webhooks.matching import wants
 from podium.registry.webhooks.payloads import Payload
+from podium.registry.webhooks.tables import Delivery, Webhook
 from podium.tracker.auth import accounts
 from podium.tracker.auth.roles import Role
 from podium.tracker.db import Database
 from podium.tracker.keyring import Keyring
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from ..webhooks.conftest import FakeSender
 from .checker import check_audit, check_events, check_history
 from .conftest import Team, acting
 
@@ -130,7 +135,7 @@ class Receivers:
         yield self
 
     def send(self, message):
-        return Answer(410 if random.random() < 0.02 else 200, 1)
+        return Answer(410 if random.random() < 0.05 else 200, 1)
 
 
 def client(db, version):
@@ -208,6 +213,7 @@ def test_who_is_killed_takes_nothing_with_him(new_database: Callable[[str], str]
         steps = check_history(db, team.name, "Live", "Shadow")
         check_events(db, team.name, steps)
         check_audit(db, team.name, steps)
+        check_deliveries(db)
         came = {step.request: step for step in steps if step.kind is TransitionKind.MOVED}
         for request, version, stage in answered:
             assert (came[request].version, came[request].after) == (version, stage)
@@ -263,6 +269,38 @@ def killing(team: Team, url: str) -> list[tuple[int, int, str]]:
     assert done.returncode == 0, done.stderr
     answered = [line.split() for line in done.stdout.splitlines()]
     return [(int(a), int(b), c) for a, b, c in answered]
+
+
+def check_deliveries(db: Database) -> None:
+    """Each webhook hears of each event by one delivery, whoever was killed and for how long ever it
+    was switched off.
+    """
+    keyring = Keyring([KEY])
+    for hook in hooks.list_webhooks(db).items:
+        wanted = Changes(status=Status.ACTIVE)
+        hooks.update_webhook(db, keyring, Guard(), hook.webhook_id, wanted=wanted)
+    worker = Dispatcher(db, FakeSender(), keyring)
+    waiting = select(Delivery.id).where(Delivery.state == "PENDING").limit(1)
+    deadline = time.monotonic() + 120
+    while True:
+        worker.turn()
+        worker.finish()
+        with db.reading() as session:
+            if session.scalar(waiting) is None:
+                break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with db.reading() as session:
+        told = session.execute(
+            select(Delivery.webhook, Delivery.event).where(~Delivery.replay)
+        ).all()
+        expected = [
+            (hook.id, event.id)
+            for hook in session.scalars(select(Webhook))
+            for event in session.scalars(select(OutboxEvent))
+            if wants(hook, event)
+        ]
+    assert sorted(tuple(each) for each in told) == sorted(expected)
 
 
 def deadlocks(url: str) -> int:

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from podium.registry import outbox
 from podium.registry.events import EventType, registered_model_deleted
 from podium.registry.webhooks import hooks, queue
-from podium.registry.webhooks.history import State
-from podium.registry.webhooks.hooks import Changes, Status
+from podium.registry.webhooks.history import State, replay
+from podium.registry.webhooks.hooks import Changes, Hook, Status
 from podium.registry.webhooks.queue import LeaseLost, Result
 from podium.registry.webhooks.schedule import GIVE_UP_MS
 from podium.registry.webhooks.sender import Answer
 from podium.registry.webhooks.spread import spread
+from podium.registry.webhooks.tables import Delivery
+from podium.registry.webhooks.upkeep import give_up_waiting
 from podium.tracker import audit
 from podium.tracker.db import Database
 from podium.tracker.keyring import Keyring
@@ -167,13 +169,65 @@ def test_what_waited_is_sent_when_the_webhook_is_switched_on_again(bench: Bench)
     bench.work()
     bench.sender.answers.clear()
     bench.now += 10 * 24 * HOUR
-    hooks.update_webhook(
-        bench.db, bench.keyring, GUARD, hook.webhook_id, wanted=Changes(status=Status.ACTIVE)
-    )
+    switch(bench, hook, Status.ACTIVE)
     bench.work()
     assert bench.sender.ids()[1:] == [second]
     now = hooks.get_webhook(bench.db, hook.webhook_id)
     assert (now.status, now.disabled_reason, now.failing_since) == (Status.ACTIVE, "", None)
+
+
+def switch(bench: Bench, hook: Hook, status: Status) -> None:
+    wanted = Changes(status=status)
+    hooks.update_webhook(bench.db, bench.keyring, GUARD, hook.webhook_id, wanted=wanted)
+
+
+@pytest.mark.parametrize("by_hand", [True, False], ids=["by hand", "by its receiver"])
+def test_what_happens_while_a_webhook_is_switched_off_waits_for_it(
+    bench: Bench, by_hand: bool
+) -> None:
+    hook = bench.hook()
+    if by_hand:
+        switch(bench, hook, Status.DISABLED)
+    else:
+        bench.sender.answers[url("a")] = 410
+        bench.tell("m")
+        bench.work()
+        bench.sender.answers.clear()
+    before = len(bench.sender.sent)
+    told = bench.tell("m", "n", "m")
+    bench.work(later=HOUR)
+    assert len(bench.sender.sent) == before, "switched off is silent"
+    assert [each.state for each in bench.log(hook)][-3:] == [State.PENDING] * 3
+    switch(bench, hook, Status.ACTIVE)
+    bench.work()
+    assert bench.sender.ids()[before:] == told
+
+
+def test_what_waits_for_a_webhook_that_stays_switched_off_is_given_up_after_three_days(
+    bench: Bench,
+) -> None:
+    hook, failing = bench.hook(), bench.hook("b")
+    switch(bench, hook, Status.DISABLED)
+    bench.sender.answers[url("b")] = 500
+    bench.tell("old")
+    bench.work()
+    days_ago = text("UPDATE webhook_deliveries SET begun = begun - :ms")
+    with bench.db.writing() as session:
+        session.execute(days_ago, {"ms": GIVE_UP_MS + 60_000})
+    [new] = bench.tell("new")
+    bench.work()
+    assert give_up_waiting(bench.db) == 1
+    assert give_up_waiting(bench.db) == 0
+    old, waiting = bench.log(hook)
+    assert (old.state, old.attempts) == (State.GIVEN_UP, ())
+    assert waiting.state is State.PENDING
+    assert {each.state for each in bench.log(failing)} == {State.PENDING}, "it has its own time"
+    switch(bench, hook, Status.ACTIVE)
+    bench.work(later=HOUR)
+    assert bench.sender.ids(url("a")) == [new]
+    replay(bench.db, hook.webhook_id, old.delivery_id)
+    bench.work(later=HOUR)
+    assert bench.sender.ids(url("a")) == [new, old.event_id]
 
 
 def test_a_deleted_webhook_gets_nothing_more(bench: Bench) -> None:
@@ -184,6 +238,8 @@ def test_a_deleted_webhook_gets_nothing_more(bench: Bench) -> None:
     bench.tell("m")
     bench.work(later=HOUR)
     assert bench.sender.sent == []
+    with bench.db.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Delivery)) == 1
 
 
 def test_a_webhook_is_taken_by_one_worker(bench: Bench) -> None:
