@@ -1,4 +1,4 @@
-"""Registered models: creating, finding, renaming, describing, tagging and deleting them.
+"""Registered models: creating, finding, describing, tagging and deleting them.
 
 A name is taken once, by a model or by a prompt. Deleting a model deletes all that was said of it
 and of its versions; the files stay with the runs that made them.
@@ -17,17 +17,15 @@ from podium.tracker.clock import now_ms
 from podium.tracker.db import Database, insert
 from podium.tracker.paging import check_size
 from podium.tracker.search import search_page
-from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from . import events, prompts
 from .launches import write as launches
-from .models import ModelTag, ModelVersion, RegisteredModel
+from .models import ModelTag, RegisteredModel
 from .outbox import emit
 from .read import find_model, model_entities, models, subject
 from .search import REGISTERED_MODELS
-from .sweeps import start as sweeps
 from .tags import checked, told, write
 
 MAX_PAGE = 1000
@@ -94,33 +92,6 @@ def update_model(db: Database, name: str, *, description: str) -> entities.Regis
         model.description = description
         model.last_update_time = now_ms()
         session.flush()
-        return model_entities(session, [model])[0]
-
-
-def rename_model(db: Database, name: str, new_name: str) -> entities.RegisteredModel:
-    """Versions, aliases and tags stay; whoever asks for the old name finds nothing."""
-    check_model_name(new_name, "new_name")
-    with db.writing() as session:
-        model = find_model(session, name, change=True)
-        now = now_ms()
-        model.name = new_name
-        model.last_update_time = now
-        try:
-            session.flush()
-        except IntegrityError:
-            raise AlreadyExists(
-                f"Registered Model (name={new_name}) already exists. Choose another 'new_name'."
-            ) from None
-        session.execute(
-            update(ModelVersion)
-            .where(ModelVersion.model == model.id)
-            .values(last_update_time=now)
-            .execution_options(synchronize_session=False)
-        )
-        launches.rename(session, model.id, new_name)
-        sweeps.rename(session, model.id, new_name)
-        audit.record(session, "model.rename", subject(name), after={"name": new_name})
-        emit(session, events.registered_model_renamed(name=name, new_name=new_name))
         return model_entities(session, [model])[0]
 
 

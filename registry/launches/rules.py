@@ -106,12 +106,17 @@ def list_rules(db: Database) -> list[Rule]:
 
 
 def rules_for(db: Database, name: str) -> list[Rule]:
-    """Those that hold for a model of this name, one a stage and purpose."""
+    """Those that hold for a model, one a stage and purpose."""
     with db.reading() as session:
         find_model(session, name)
-        rows = list(session.scalars(_in_force()))
-        stages = sorted({row.stage for row in rows})
-        return [_told(row) for stage in stages for row in effective(rows, name, stage)]
+        return every_rule_of(session, name)
+
+
+def every_rule_of(session: Session, name: str) -> list[Rule]:
+    """Those of :func:`rules_of`, for every stage."""
+    rows = list(session.scalars(_in_force()))
+    stages = sorted({row.stage for row in rows})
+    return [_told(row) for stage in stages for row in effective(rows, name, stage)]
 
 
 def rules_of(session: Session, name: str, stage: str) -> list[LaunchRule]:

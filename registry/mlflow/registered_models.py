@@ -11,7 +11,7 @@ from podium.tracker.rest import takes
 from podium.tracker.schema import Int64, Items, Object, Schema, Text
 from podium.tracker.services import services
 
-from .. import registered, versions
+from .. import registered, renaming, versions
 from . import render
 
 routes = Blueprint("registered-models", __name__, url_prefix="/2.0/mlflow/registered-models")
@@ -74,7 +74,7 @@ def get(asked: Json) -> Json:
 @allow(REGISTER)
 @takes(Rename)
 def rename(asked: Json) -> Json:
-    found = registered.rename_model(services().db, **asked)
+    found = renaming.rename_model(services().db, **asked)
     return {"registered_model": render.registered_model(found)}
 
 

@@ -93,10 +93,15 @@ def lift(db: Database, freeze_id: int, *, glob: str | None = None) -> None:
 def list_freezes(db: Database, name: str | None = None) -> list[Freeze]:
     """Those in force, of all models or of the one of this name."""
     with db.reading() as session:
-        if name is not None:
-            find_model(session, name)
-        found = _in_force(session, now_ms())
-        return [each for each in found if name is None or matches(each.glob, name)]
+        if name is None:
+            return list(_in_force(session, now_ms()))
+        find_model(session, name)
+        return freezes_of(session, name, now_ms())
+
+
+def freezes_of(session: Session, name: str, now: int) -> list[Freeze]:
+    """What keeps this model out of any stage now."""
+    return [each for each in _in_force(session, now) if matches(each.glob, name)]
 
 
 def freeze_of(session: Session, name: str, stage: str, now: int) -> Freeze | None:

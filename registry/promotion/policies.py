@@ -76,14 +76,19 @@ def effective_policies(db: Database, name: str) -> list[InForce]:
     """Those that hold for a model, one a stage that has any."""
     with db.reading() as session:
         find_model(session, name)
-        rows = list(session.scalars(_in_force()))
-        found = []
-        for stage in sorted({row.stage for row in rows}):
-            of_stage = {row.glob: row for row in rows if row.stage == stage}
-            glob = closest(of_stage, name)
-            if glob is not None:
-                found.append(_told(of_stage[glob]))
-        return found
+        return policies_of(session, name)
+
+
+def policies_of(session: Session, name: str) -> list[InForce]:
+    """Those of :func:`policy_of`, for every stage."""
+    rows = list(session.scalars(_in_force()))
+    found = []
+    for stage in sorted({row.stage for row in rows}):
+        of_stage = {row.glob: row for row in rows if row.stage == stage}
+        glob = closest(of_stage, name)
+        if glob is not None:
+            found.append(_told(of_stage[glob]))
+    return found
 
 
 def list_policies(db: Database) -> list[InForce]:

@@ -51,12 +51,14 @@ class Situation:
         return Basis(self.version.digest or "", self.in_force.revision)
 
     @property
-    def compared_with(self) -> tuple[Basis, int, str]:
-        """What an answer from outside was given for; it says nothing of anything else."""
+    def compared_with(self) -> tuple[int, Basis, int, str]:
+        """What an answer from outside was given for; it says nothing of anything else, and another
+        model may have the name by now.
+        """
         holder = self.holder
         if holder is None:
-            return self.basis, 0, ""
-        return self.basis, holder.version, holder.digest or ""
+            return self.version.id, self.basis, 0, ""
+        return self.version.id, self.basis, holder.version, holder.digest or ""
 
     @property
     def is_there(self) -> bool:

@@ -32,9 +32,15 @@ _FIELDS = {"name", "follows", "held", "exclusive"}
 
 def stages_of(session: Session, name: str) -> Stages:
     """The stages of the model of this name."""
+    row = set_for(session, name)
+    return CANONICAL if row is None else parse(json.loads(row.stages))
+
+
+def set_for(session: Session, name: str) -> StageSetRow | None:
+    """Where they are from; None for the canonical ones."""
     rows = {row.glob: row for row in session.scalars(select(StageSetRow))}
     found = closest(rows, name)
-    return CANONICAL if found is None else parse(json.loads(rows[found].stages))
+    return None if found is None else rows[found]
 
 
 def effective_stages(db: Database, name: str) -> Stages:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from podium.client.errors import PodiumError
-from podium.registry import aliases, registered, versions
+from podium.registry import aliases, registered, renaming, versions
 from podium.tracker import audit, runs
 from podium.tracker.db import Database
 
@@ -53,7 +53,7 @@ def test_every_change_leaves_a_row(db: Database) -> None:
     registered.update_model(db, "digits", description="words")
     versions.update_version(db, "digits", 1, description="more words")
     versions.delete_version(db, "digits", 1)
-    registered.rename_model(db, "digits", "numerals")
+    renaming.rename_model(db, "digits", "numerals")
     registered.delete_model(db, "numerals")
     rows = reversed(audit.search(db).items)
     found = [
@@ -96,7 +96,7 @@ def test_what_is_refused_leaves_none(db: Database) -> None:
     registered.create_model(db, name="letters")
     for refused in (
         lambda: registered.create_model(db, name="digits"),
-        lambda: registered.rename_model(db, "digits", "letters"),
+        lambda: renaming.rename_model(db, "digits", "letters"),
         lambda: versions.create_version(db, name="digits", source="/etc"),
         lambda: versions.transition_version(db, "digits", 1, stage="Production"),
         lambda: aliases.set_alias(db, "digits", "champion", 1),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from podium.client.entities import RunStatus
 from podium.client.errors import PodiumError
-from podium.registry import aliases, registered, versions
+from podium.registry import aliases, registered, renaming, versions
 from podium.registry.outbox import OutboxEvent
 from podium.registry.prompts import TAG
 from podium.tracker import runs
@@ -42,7 +42,7 @@ def test_a_model_s_life(db: Database, source: str) -> None:
     aliases.set_alias(db, "m", "champion", 1)
     aliases.delete_alias(db, "m", "champion")
     versions.delete_version(db, "m", 1)
-    registered.rename_model(db, "m", "n")
+    renaming.rename_model(db, "m", "n")
     registered.delete_model(db, "n")
     found = told(db)
     assert [type_ for type_, _ in found] == [
@@ -91,7 +91,7 @@ def test_what_changes_nothing_and_what_is_refused_is_no_event(db: Database) -> N
         lambda: versions.create_version(db, name="m", source="file:///etc"),
         lambda: versions.transition_version(db, "m", 1, stage="Production"),
         lambda: aliases.set_alias(db, "m", "a", 1),
-        lambda: registered.rename_model(db, "none", "other"),
+        lambda: renaming.rename_model(db, "none", "other"),
     ):
         with pytest.raises(PodiumError):
             change()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from podium.client.errors import AlreadyExists, BadRequest, NotFound
-from podium.registry import aliases, prompts, registered, versions
+from podium.registry import aliases, prompts, registered, renaming, versions
 from podium.tracker import runs
 from podium.tracker.db import Database
 
@@ -71,7 +71,7 @@ def test_a_bad_name_is_refused(db: Database) -> None:
         with pytest.raises(BadRequest, match=says):
             registered.create_model(db, name=name)
         with pytest.raises(BadRequest):
-            registered.rename_model(db, "digits", name)
+            renaming.rename_model(db, "digits", name)
     assert [each.name for each in registered.search_models(db).items] == ["digits"]
 
 
@@ -86,7 +86,7 @@ def test_rename_keeps_versions_aliases_and_tags(db: Database) -> None:
     registered.create_model(db, name="digits", tags=[("team", "vision")])
     add_version(db)
     aliases.set_alias(db, "digits", "champion", 1)
-    renamed = registered.rename_model(db, "digits", "numerals")
+    renamed = renaming.rename_model(db, "digits", "numerals")
     assert (renamed.name, renamed.tags, renamed.aliases) == (
         "numerals",
         {"team": "vision"},
@@ -102,9 +102,9 @@ def test_rename_to_a_name_in_use_changes_nothing(db: Database) -> None:
     registered.create_model(db, name="digits")
     registered.create_model(db, name="letters")
     with pytest.raises(AlreadyExists, match="letters"):
-        registered.rename_model(db, "digits", "letters")
+        renaming.rename_model(db, "digits", "letters")
     assert registered.get_model(db, "digits").name == "digits"
-    assert registered.rename_model(db, "digits", "digits").name == "digits"
+    assert renaming.rename_model(db, "digits", "digits").name == "digits"
 
 
 def test_delete_is_for_good_and_begins_anew(db: Database) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from podium.client.errors import PodiumError
 from podium.client.launches import LaunchState
-from podium.registry import promotion, registered, stages, versions
+from podium.registry import promotion, renaming, stages, versions
 from podium.registry.launch.cluster import Cluster
 from podium.registry.launch.kube import NotNow, Refused
 from podium.registry.launch.names import LAUNCH, Manifest
@@ -239,7 +239,7 @@ def test_a_model_that_is_renamed_is_served_on(world: World) -> None:
     world.promote(world.version(), P)
     settle(world)
     before = world.server.find("Deployment")
-    registered.rename_model(world.db, "churn", "retention")
+    renaming.rename_model(world.db, "churn", "retention")
     settle(world)
     assert world.server.find("Deployment") is before
     world.server.remove(before)
@@ -256,7 +256,7 @@ def test_the_next_version_of_one_that_is_renamed_takes_over(world: World) -> Non
     first, second = world.version(), world.version()
     world.promote(first, P)
     settle(world)
-    registered.rename_model(world.db, "churn", "retention")
+    renaming.rename_model(world.db, "churn", "retention")
     promotion.promote(world.db, name="retention", version=second, stage=P)
     settle(world)
     settle(world)

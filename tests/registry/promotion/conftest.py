@@ -15,6 +15,7 @@ from podium.registry.read import find_version
 from podium.tracker import audit, runs
 from podium.tracker.auth import caller
 from podium.tracker.auth.caller import Caller, Visit
+from podium.tracker.auth.permissions import EVERYTHING
 from podium.tracker.auth.roles import Role
 from podium.tracker.db import Database
 from sqlalchemy import select
@@ -52,7 +53,7 @@ def people(monkeypatch: pytest.MonkeyPatch) -> dict[str, Role]:
 @contextmanager
 def acting(name: str) -> Iterator[None]:
     before = caller.visit()
-    caller.begin(Visit(Caller(name, role=PEOPLE.get(name, Role.MEMBER))))
+    caller.begin(Visit(Caller(name, role=PEOPLE.get(name, Role.MEMBER), scopes=EVERYTHING)))
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from podium.client.errors import Conflict, NotFound
 from podium.client.sweeps import SweepState, TrialState
-from podium.registry import registered
+from podium.registry import registered, renaming
 from podium.registry.launches.read import get_launch, list_launches
 from podium.registry.launches.start import stop as stop_launch
 from podium.registry.sweeps import start
@@ -89,7 +89,7 @@ def test_a_version_s_sweep(searching: Searching) -> None:
     searching.work()
     launches = list_launches(world.db, name="churn", version=1).items
     assert {each.purpose for each in launches} == {"evaluate"}
-    registered.rename_model(world.db, "churn", "leaving")
+    renaming.rename_model(world.db, "churn", "leaving")
     assert [each.sweep_id for each in list_sweeps(world.db, name="leaving").items] == [
         sweep.sweep_id
     ]
