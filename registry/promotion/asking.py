@@ -29,14 +29,16 @@ def decide(
     version: str | int,
     stage: str,
     outside: Outside | None,
+    archive: bool | None = None,
 ) -> Done:
     """Do ``work`` in one transaction, with what the gates that look outside have answered before.
+    ``archive`` is what is asked for where no request waits yet.
 
     Nothing is locked while they are asked, so what they were asked of may be another afterwards:
     then they are asked again.
     """
     for _ in range(_ATTEMPTS):
-        asked_of, answers = _ask(db, name, version, stage, outside)
+        asked_of, answers = _ask(db, (name, version, stage), outside, archive=archive)
         with db.writing() as session:
             seen = observe(session, name, version, stage, change=True)
             if not answers or seen.compared_with == asked_of:
@@ -48,18 +50,22 @@ def decide(
 
 
 def _ask(
-    db: Database, name: str, version: str | int, stage: str, outside: Outside | None
+    db: Database,
+    which: tuple[str, str | int, str],
+    outside: Outside | None,
+    *,
+    archive: bool | None,
 ) -> tuple[object, dict[int, Verdict]]:
     if outside is None:
         return None, {}
     with db.reading() as session:
-        seen = observe(session, name, version, stage)
+        seen = observe(session, *which)
         gates = {
             place: gate
             for place, gate in enumerate(seen.in_force.policy.gates)
             if isinstance(gate, OutsideGate)
         }
-        if not gates or seen.is_there:
+        if not gates or (seen.waiting is None and seen.has_come(archive)):
             return seen.compared_with, {}
         requester = caller().name if seen.waiting is None else seen.waiting.requester
         facts = seen.facts(session, requester)

@@ -54,10 +54,9 @@ def promote(
         require(session, model, Role.EDITOR, "to promote")
         if override is not None:
             require(session, model, Role.ADMIN, "to override a policy")
-        if seen.is_there and not (seen.others and seen.archives(archive)):
+        if seen.has_come(archive):
             return _already(session, seen)
-        if not seen.is_there:
-            seen.refuse_what_cannot_be()
+        seen.refuse_what_cannot_be()
         row = seen.waiting or _new(seen, comment=comment, archive=archive)
         return settle(session, seen, row, answers, override=override)
 
@@ -68,6 +67,7 @@ def promote(
             name=name,
             version=version,
             stage=stage,
+            archive=archive,
             outside=outside if override is None else None,
         )
 

@@ -64,6 +64,10 @@ class Situation:
     def is_there(self) -> bool:
         return self.version.stage == self.target.name
 
+    def has_come(self, archive: bool | None) -> bool:
+        """Whether nothing is left to do: it is there, and nobody who would have to leave."""
+        return self.is_there and not (self.others and self.archives(archive))
+
     def archives(self, asked: bool | None) -> bool:
         """Whether the others leave: the stage decides, then the policy, then who asks. Whoever says
         nothing wants it, where a stage has holders at all.
@@ -91,7 +95,7 @@ class Situation:
         name, version = self.version.registered.name, self.version
         if version.status != VersionStatus.READY:
             raise Conflict(f"Version {version.version} of {name} is {version.status}, not READY.")
-        if not is_edge(self.stages, version.stage, self.target.name):
+        if not self.is_there and not is_edge(self.stages, version.stage, self.target.name):
             ways = ", ".join(each for each in self.stages.table if each in self.target.follows)
             raise BadRequest(
                 f"Version {version.version} of {name} is in {version.stage} and cannot go to "
