@@ -20,7 +20,7 @@ from .asking import Answers, decide
 from .gates import Outside
 from .read import find_request, promotions
 from .refusals import recorded
-from .rights import require
+from .rights import require, require_override
 from .settling import settle
 from .situation import Situation
 from .tables import ApprovalRow, RequestRow
@@ -53,7 +53,7 @@ def promote(
         model = seen.version.registered
         require(session, model, Role.EDITOR, "to promote")
         if override is not None:
-            require(session, model, Role.ADMIN, "to override a policy")
+            require_override(session, model)
         if seen.has_come(archive):
             return _already(session, seen)
         seen.refuse_what_cannot_be()
@@ -118,7 +118,7 @@ def override(db: Database, *, name: str, request_id: int, reason: str) -> Promot
 
     def work(session: Session, seen: Situation, answers: Answers) -> Promotion:
         row = _still_waiting(session, seen, name, request_id)
-        require(session, seen.version.registered, Role.ADMIN, "to override a policy")
+        require_override(session, seen.version.registered)
         seen.refuse_what_cannot_be()
         return settle(session, seen, row, answers, override=reason)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from podium.client.errors import PermissionDenied, Unauthenticated
 from podium.tracker.auth.authenticate import load
 from podium.tracker.auth.caller import LOCAL, SYSTEM, Caller, Visit, begin, caller, visit
+from podium.tracker.auth.permissions import APPROVE
 from podium.tracker.auth.roles import MODEL, Role
 from podium.tracker.auth.tables import Grant, Principal
 from sqlalchemy import func, select
@@ -40,6 +41,15 @@ def require(session: Session, model: RegisteredModel, role: Role, what: str) -> 
     refusal = lacks(session, model, role, what)
     if refusal:
         raise PermissionDenied(refusal)
+
+
+def require_override(session: Session, model: RegisteredModel) -> None:
+    """Overriding is deciding: a token that may only ask may not do it, whoever owns it."""
+    require(session, model, Role.ADMIN, "to override a policy")
+    if APPROVE not in caller().scopes:
+        raise PermissionDenied(
+            f"The token is not for {APPROVE!r}, which overriding a policy takes. Make one that is."
+        )
 
 
 def lacks(session: Session, model: RegisteredModel, role: Role, what: str) -> str:
