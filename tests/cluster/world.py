@@ -48,7 +48,7 @@ class World:
 
     def start(self, spec: Mapping[str, Any]) -> Launch:
         source = {"model": "churn", "version": 1, "stage": "Staging"}
-        said = {**spec, "source": source}
+        said = {"source": source, **spec}
         return start.start(self.db, read_site(self.path), said, artifacts="s3://bucket/podium")
 
     def stop(self, launch: Launch) -> None:

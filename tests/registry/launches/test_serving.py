@@ -15,6 +15,7 @@ from podium.registry.launch.kube import NotNow, Refused
 from podium.registry.launch.names import LAUNCH, Manifest
 from podium.registry.launches import start
 from podium.registry.launches.dry_run import dry_run
+from podium.registry.launches.plan import complete
 from podium.tracker.db import Database
 
 from .conftest import EVALUATE, SERVE, World, ready
@@ -145,24 +146,59 @@ def test_another_target_takes_over_when_it_is_ready(world: World) -> None:
     assert world.launches()[-1].endpoint == "http://churn.example.com"
 
 
-def test_a_canary_then_a_promotion_then_all(world: World) -> None:
-    world.rule(P, KSERVE)
+def shares(world: World) -> dict[str, int]:
+    """Of the requests in percent, by the files that answer them: what the objects say."""
+    found: dict[str, int] = {}
+    for each in world.server.all("InferenceService"):
+        predictor, canaries = each["spec"]["predictor"], each["spec"].get("canary", ())
+        found = {one["predictor"]["model"]["storageUri"]: one["trafficPercent"] for one in canaries}
+        rest = predictor.get("canaryTrafficPercent", 100) - sum(found.values())
+        found[predictor["model"]["storageUri"]] = rest
+    for each in world.server.all("SeldonDeployment"):
+        found = {one["graph"]["modelUri"]: one["traffic"] for one in each["spec"]["predictors"]}
+    models = {one["metadata"]["name"]: one["spec"] for one in world.server.all("Model")}
+    weights = dict.fromkeys(models, 100)
+    for each in world.server.all("Experiment"):
+        weights = {one["name"]: one["weight"] for one in each["spec"]["candidates"]}
+    return found | {models[name]["storageUri"]: weight for name, weight in weights.items()}
+
+
+def files_of(world: World, version: int) -> str:
+    said = {"target": "kserve", "source": {"model": "churn", "version": version}}
+    with world.db.reading() as session:
+        return str(complete(session, said, artifacts=world.artifacts)["storage"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "rest"),
+    [
+        (KSERVE, {1: 90}),
+        # Knative is told of the version on trial alone, and keeps the other on the rest.
+        ({**KSERVE, "options": {"mode": "Knative"}}, {}),
+        ({**KSERVE, "target": "seldon"}, {1: 90}),
+        ({**KSERVE, "target": "seldon2"}, {1: 90}),
+    ],
+)
+def test_a_canary_then_a_promotion_then_all(
+    world: World, spec: dict[str, Any], rest: dict[int, int]
+) -> None:
+    world.rule(P, spec)
     first, second = world.version(), world.version()
+    files = {each: files_of(world, each) for each in (first, second)}
     world.promote(first, P)
     world.work()
+    assert shares(world) == {files[first]: 100}
     source = {"model": "churn", "version": first, "stage": P}
-    world.start(KSERVE, source=source, canary={"percent": 10, "version": second})
+    world.start(spec, source=source, canary={"percent": 10, "version": second})
     world.work()
-    service = world.server.find("InferenceService")
-    [trial] = service["spec"]["canary"]
-    assert trial["trafficPercent"] == 10
-    assert trial["predictor"]["model"]["storageUri"].startswith("s3://bucket/podium/")
+    assert shares(world) == {files[each]: share for each, share in {**rest, second: 10}.items()}
     world.promote(second, P)
-    world.work()
-    service = world.server.find("InferenceService")
-    assert "canary" not in service["spec"]
-    assert service["spec"]["predictor"]["name"] == "v2"
-    assert [each.state for each in world.launches()] == ["REPLACED", "REPLACED", "PENDING"]
+    for _ in range(2):  # what was on trial is cleared away in the turn after
+        world.work()
+    assert shares(world) == {files[second]: 100}
+    assert states(world) == [(1, "REPLACED"), (1, "REPLACED"), (2, "PENDING")]
+    [left] = world.server.objects.values()
+    assert left["metadata"]["labels"][LAUNCH] == world.launches()[-1].launch_id
 
 
 def test_a_version_comes_while_the_one_before_is_being_stopped(world: World) -> None:
