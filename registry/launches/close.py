@@ -108,7 +108,7 @@ def leave(turn: Turn, row: LaunchRow) -> bool:
     turn.keep_lease()
     wanted = row.desired == "RUN"
     try:
-        there = made_of(turn, row)
+        there = made_of(turn.cluster, row)
         for name in {each["metadata"]["labels"][INSTANCE] for each in there}:
             _keep_logs(turn, row, name, store_until=row.due + _STORE_MS if wanted else 0)
         _delete(turn, row, there)
@@ -210,7 +210,7 @@ def _give_back(turn: Turn, row: LaunchRow) -> None:
     if before is None:
         return
     theirs = json.loads(before.objects)
-    taken = [name for each in made_of(turn, row) if (name := named(each)) in theirs]
+    taken = [name for each in made_of(turn.cluster, row) if (name := named(each)) in theirs]
     try:
         if taken:
             bring_again(turn, before, taken)

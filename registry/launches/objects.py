@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from ..launch.cluster import Cluster
 from ..launch.kinds import Kind
 from ..launch.names import LAUNCH, Manifest, label_value
 from .tables import LaunchRow
@@ -21,7 +22,7 @@ def objects_of(turn: Turn, row: LaunchRow) -> list[Manifest]:
     if row.target == "kfp":
         run = turn.pipeline_run(row)
         return [run] if run else []
-    found = made_of(turn, row)
+    found = made_of(turn.cluster, row)
     before = holder_before(turn, row)
     if before is not None:
         theirs = json.loads(before.objects)
@@ -30,11 +31,11 @@ def objects_of(turn: Turn, row: LaunchRow) -> list[Manifest]:
     return [*found, workload] if workload else found
 
 
-def made_of(turn: Turn, row: LaunchRow) -> list[Manifest]:
+def made_of(cluster: Cluster, row: LaunchRow) -> list[Manifest]:
     """All that bear its label."""
     found = []
     for api_version, kind, name in json.loads(row.objects):
-        there = turn.cluster.get(Kind(api_version, kind), row.namespace, name)
+        there = cluster.get(Kind(api_version, kind), row.namespace, name)
         labels = (there or {}).get("metadata", {}).get("labels") or {}
         if there is not None and labels.get(LAUNCH) == label_value(row.launch_id):
             found.append(there)

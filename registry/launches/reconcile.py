@@ -26,6 +26,7 @@ from ..launch.kube import Away
 from ..launch.site import Connection, Site
 from ..webhooks.steps import Step, no_step
 from . import leases, orphans
+from .expire import expire
 from .leases import Lease, LeaseLost
 from .pipelines import Pipelines
 from .sites import read_site
@@ -45,6 +46,7 @@ def jobs(db: Database, store: ArtifactStore, config: Config) -> tuple[Job, ...]:
     worker = Reconciler(db, store, site=config.launch_site, artifacts=config.artifacts)
     return (
         Job("look after launches", 1.0, worker.turn, alone=True, finish=worker.finish),
+        Job("clear away what has ended", 600, worker.expire, alone=True),
         Job("count what no launch knows", 3600, worker.count_orphans, alone=True),
     )
 
@@ -99,6 +101,9 @@ class Reconciler:
 
     def count_orphans(self) -> int:
         return orphans.count(self._db, read_site(self._site))
+
+    def expire(self) -> int:
+        return expire(self._db, read_site(self._site), self._clock())
 
     def finish(self) -> None:
         with self._lock:

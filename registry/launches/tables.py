@@ -63,9 +63,10 @@ class LaunchRow(Base):
     ``object_name``, ``objects`` (JSON: apiVersion, kind and name of each, the main one last),
     ``rates`` (JSON: what an hour costs), ``queue`` and ``deadline`` (seconds). ``attempt`` counts
     the objects it has had, ``tries`` the calls in vain for this one, ``due`` is when the next is
-    made. ``uid`` is the main object's: without one it may not be there yet. ``counted`` is up to
-    when pods have been paid for. ``closed``: nothing is left to do, the logs (``logs``: JSON, their
-    files; ``log``: the last lines) are kept and the run has ended.
+    made. ``uid`` is the main object's: without one it may not be there yet or, once it has ended,
+    is cleared away. ``counted`` is up to when pods have been paid for. ``closed``: nothing is left
+    to do, the logs (``logs``: JSON, their files; ``log``: the last lines) are kept and the run has
+    ended.
     """
 
     __tablename__ = "launches"
