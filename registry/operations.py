@@ -106,7 +106,7 @@ def examine(services: Services) -> list[Finding]:
     found = [_asked("database", services.db.ping, "It answers.", "database")]
     if found[0].well:
         found += _of_the_database(services)
-    found.append(_asked("files", services.store.ready, "They can be stored and read.", "files"))
+    found.append(_asked("files", services.files.ready, "They can be stored and read.", "files"))
     return found
 
 

@@ -5,7 +5,7 @@ A check that fails stops the start with one line, instead of a stack trace at th
     P001  the settings are known and well-formed
     P002  the database answers
     P003  its schema is this version's
-    P004  the artifact store can be used
+    P004  the artifact store can be used, if it answers
     P005  nobody but this machine can reach a server that asks nobody who they are
     P006  the keys that secrets are encrypted with can be read
     P007  people can sign in at the OpenID Connect provider, if there is one, and safely
@@ -21,10 +21,14 @@ from pathlib import Path
 from podium.client.errors import ConfigError, PodiumError
 
 from .artifacts import open_store
+from .artifacts.base import Away
+from .artifacts.watch import Watch
 from .config import LOOPBACK, Config, from_environment
 from .db import Database
 from .keyring import Keyring
 from .schema_history import History, check_schema, upgrade
+
+_STORE_SECONDS = 15.0  # in which also one far away says what is wrong
 
 
 def read_config(environ: Mapping[str, str], *, data: Path | None = None) -> Config:
@@ -32,8 +36,14 @@ def read_config(environ: Mapping[str, str], *, data: Path | None = None) -> Conf
         return from_environment(environ, data=data)
 
 
-def check_start(config: Config, histories: Sequence[History], *, host: str, migrate: bool) -> None:
-    """Run P002 to P007; ``migrate`` brings an older schema up instead of refusing it."""
+def check_start(
+    config: Config, histories: Sequence[History], *, host: str, migrate: bool
+) -> str | None:
+    """Run P002 to P007; ``migrate`` brings an older schema up instead of refusing it.
+
+    Returns what is wrong and stops nothing: an artifact store that does not answer. If that did, no
+    server could be started or moved while it is away, and metrics could not be logged either.
+    """
     with _numbered("P005"):
         _check_bind(host, config)
     with _numbered("P006"):
@@ -50,7 +60,12 @@ def check_start(config: Config, histories: Sequence[History], *, host: str, migr
     finally:
         db.close()
     with _numbered("P004"):
-        open_store(config.artifacts, config.s3_endpoint).ready()
+        try:
+            store = open_store(config.artifacts, config.s3_endpoint)
+            Watch(store, seconds=_STORE_SECONDS).ready()
+        except Away as away:
+            return f"P004: {away.message}"
+    return None
 
 
 def _current(db: Database, histories: Sequence[History], *, migrate: bool) -> None:

@@ -109,7 +109,7 @@ def _up(arguments: argparse.Namespace, top: str) -> None:
     _make_folder(data)
     if config.secret_keys_file == data / KEYS_FILE:
         make_key_file(data / KEYS_FILE)
-    check_start(config, made.HISTORIES, host=arguments.host, migrate=True)
+    _tell(check_start(config, made.HISTORIES, host=arguments.host, migrate=True))
     serve(
         _with_worker(made),
         config,
@@ -129,7 +129,7 @@ def _server(arguments: argparse.Namespace, top: str) -> None:
 
         config = read_config(os.environ)
         made = assembly(top)
-        check_start(config, made.HISTORIES, host=arguments.host, migrate=False)
+        _tell(check_start(config, made.HISTORIES, host=arguments.host, migrate=False))
         _tell_first_admin(config, _address(arguments.host, arguments.port))
         serve(
             made.create_app,
@@ -153,7 +153,7 @@ def _worker(arguments: argparse.Namespace, top: str) -> int:
 
     made = assembly(top)
     config = read_config(os.environ)
-    check_start(config, made.HISTORIES, host="127.0.0.1", migrate=False)
+    _tell(check_start(config, made.HISTORIES, host="127.0.0.1", migrate=False))
     configure_logs(config.log_level)
     db = Database(config.database_url, pool_size=4)
     store = open_store(config.artifacts, config.s3_endpoint)
@@ -186,6 +186,15 @@ def _with_worker(made: Assembly) -> Callable[[Config], Flask]:
         return app
 
     return make
+
+
+def _tell(problem: str | None) -> None:
+    if problem is not None:
+        print(
+            f"podium: {problem} It is started all the same: metrics need no files.",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _make_folder(data: Path) -> None:

@@ -4,10 +4,12 @@ how all of it is doing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from flask import current_app
+
+from .artifacts.watch import Watch
 
 if TYPE_CHECKING:
     from .artifacts.base import ArtifactStore
@@ -26,6 +28,11 @@ class Services:
     config: Config
     state: State
     histories: tuple[History, ...]
+    files: Watch = field(init=False)
+    """How the store does, for who cannot wait for it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", Watch(self.store))
 
 
 def services() -> Services:

@@ -22,6 +22,10 @@ Body = BinaryIO | Iterable[bytes]
 Announce: TypeAlias = "Callable[[Stored], None]"
 
 
+class Away(Unavailable):
+    """It does not answer, or not just now: that may pass, and nobody has to change anything."""
+
+
 class ArtifactStore(Protocol):
     """Files by path, on a disk or in a bucket.
 
@@ -87,7 +91,10 @@ class ArtifactStore(Protocol):
         ...
 
     def ready(self) -> None:
-        """Raise :class:`Unavailable`, with the fix, unless files can be stored and read now."""
+        """Raise :class:`Unavailable`, with the fix, unless files can be stored and read now.
+
+        :class:`Away` where that may be otherwise in a moment.
+        """
         ...
 
     def sweep(self) -> int:

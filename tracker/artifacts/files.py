@@ -22,6 +22,7 @@ from podium.client.errors import BadRequest, ConfigError, NotFound, PodiumError,
 from .base import (
     ABANDONED_SECONDS,
     Announce,
+    Away,
     Body,
     Content,
     Measured,
@@ -190,7 +191,7 @@ class FolderStore:
                 "Check that it is mounted and belongs to the user the server runs as."
             ) from error
         if full:
-            raise Unavailable(f"The disk of {self.root} is full. Free some space.")
+            raise Away(f"The disk of {self.root} is full. Free some space.")
 
     def sweep(self) -> int:
         limit = time.time() - ABANDONED_SECONDS

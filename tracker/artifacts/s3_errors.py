@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from botocore import exceptions as boto
 from podium.client.errors import BadRequest, NotFound, PodiumError, TooLarge, Unavailable
 
+from .base import Away
 from .paths import S3Location
 
 _MISSING = {"NoSuchKey", "404", "NotFound"}
@@ -40,7 +41,9 @@ def reporting(location: S3Location, endpoint: str | None, key: str = "") -> Iter
         said = error.response.get("Error", {})
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         region = said.get("Region") or headers.get("x-amz-bucket-region") or ""
-        raise _answered(str(said.get("Code", "")), location, key, str(region)) from error
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = str(said.get("Code", ""))
+        raise _answered(code, int(status), location, key, str(region)) from error
     except (
         boto.NoCredentialsError,
         boto.PartialCredentialsError,
@@ -57,7 +60,7 @@ def reporting(location: S3Location, endpoint: str | None, key: str = "") -> Iter
         ) from error
     except boto.BotoCoreError as error:
         where = f"at {endpoint} (PODIUM_S3_ENDPOINT)" if endpoint else "of AWS"
-        raise Unavailable(
+        raise Away(
             f"S3 {where} cannot be reached: {type(error).__name__}. Check that it is up and that "
             "the server's network allows it."
         ) from error
@@ -69,7 +72,9 @@ def _why(error: Exception) -> str:
     return found[1].strip() if found else " ".join(str(error).split())
 
 
-def _answered(code: str, location: S3Location, key: str, region: str = "") -> PodiumError:
+def _answered(
+    code: str, status: int, location: S3Location, key: str, region: str = ""
+) -> PodiumError:
     answer: PodiumError
     if code in _MISSING:
         answer = NotFound(f"No such artifact: {key!r}. List its folder to see what there is.")
@@ -107,5 +112,6 @@ def _answered(code: str, location: S3Location, key: str, region: str = "") -> Po
             f"{region or 'its own'}."
         )
     else:
-        answer = Unavailable(f"S3 failed for {location}: {code or 'no error code'}. Try again.")
+        kind = Away if status >= 500 else Unavailable
+        answer = kind(f"S3 failed for {location}: {code or 'no error code'}. Try again.")
     return answer
