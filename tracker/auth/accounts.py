@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from .. import audit
 from ..clock import now_ms
 from ..db import Database
-from .caller import Caller, caller
+from .caller import NOBODYS, Caller, caller
 from .credentials import hash_password, password_fits
 from .roles import Role
 from .tables import Login, Membership, Principal
@@ -243,11 +243,18 @@ def has_admin(session: Session) -> bool:
 
 
 def check_name(name: str) -> str:
-    """In lower case: two names that differ in it only would be mistaken for one another."""
+    """Of a new account, in lower case: two names that differ in it only would be mistaken for one
+    another.
+    """
     if not _NAME.fullmatch(name.lower()):
         raise BadRequest(
             f"Invalid value {name[:128]!r} for parameter 'name' supplied: up to 128 letters, "
             "digits and . _ @ + - that begin with a letter or digit."
+        )
+    if name.lower() in NOBODYS:
+        raise BadRequest(
+            f"Invalid value {name!r} for parameter 'name' supplied: histories call so who has no "
+            "account. Choose another name."
         )
     return name.lower()
 

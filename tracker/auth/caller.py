@@ -59,6 +59,9 @@ LOCAL = Caller("local", CallerKind.LOCAL, Role.ADMIN, EVERYTHING)
 SYSTEM = Caller("system", CallerKind.SYSTEM, Role.ADMIN, EVERYTHING)
 ANONYMOUS = Caller("anonymous", CallerKind.ANONYMOUS)
 
+# What histories call those who have no account: no account is called so.
+NOBODYS = frozenset(each.name for each in (LOCAL, SYSTEM, ANONYMOUS))
+
 _NO_REQUEST = Visit(SYSTEM)
 _current: ContextVar[Visit] = ContextVar("podium_visit", default=_NO_REQUEST)
 

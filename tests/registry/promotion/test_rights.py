@@ -6,6 +6,8 @@ import pytest
 from podium.client.errors import PermissionDenied
 from podium.registry import promotion
 from podium.registry.promotion import policies
+from podium.registry.promotion.again import Review
+from podium.registry.promotion.gates import Outside
 from podium.registry.promotion.rights import role_here, role_of
 from podium.registry.read import find_model
 from podium.tracker.auth import accounts, caller, grants
@@ -15,7 +17,7 @@ from podium.tracker.auth.permissions import EVERYTHING
 from podium.tracker.auth.roles import Role
 from podium.tracker.auth.tables import Principal
 from podium.tracker.db import Database
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from .conftest import Team
 
@@ -68,6 +70,29 @@ def test_what_was_done_while_nobody_was_asked_counts_while_nobody_is(
             caller.begin(who)
         with db.reading() as session:
             assert role_of(session, "local", find_model(session, team.name)) is expected
+
+
+@pytest.mark.parametrize("name", ["local", "system"])
+def test_what_an_account_of_nobodys_name_says_counts_for_nothing(
+    db: Database, team: Team, name: str
+) -> None:
+    """None can be made; what there is from before decides nothing that waits."""
+    for each, given in (("ada", Role.EDITOR), ("bo", Role.APPROVER)):
+        accounts.create(db, name=each)
+        grants.give(db, "model", team.name, principal=each, role=given)
+    with db.writing() as session:
+        session.execute(update(Principal).where(Principal.name == "bo").values(name=name))
+    policies.set_policy(db, "*", "Production", {"approvals": 1})
+    version = team.version()
+    become(db, "ada")
+    asked = promotion.promote(db, name=team.name, version=version, stage="Production")
+    become(db, name)
+    found = promotion.approve(db, name=team.name, request_id=asked.id)
+    assert found.waiting
+    assert f"{name} has not the role approver" in found.approvals[0].lapsed
+    caller.end()
+    Review(db, Outside(), anonymous=False).turn()
+    assert team.stage_of(version) == "None"
 
 
 def test_a_request_and_its_approval_by_accounts(db: Database, team: Team) -> None:

@@ -55,6 +55,31 @@ class TestAccounts:
         with pytest.raises(BadRequest, match="'name'"):
             accounts.create(db, name=name)
 
+    @pytest.mark.parametrize("name", ["local", "System", "anonymous"])
+    @pytest.mark.parametrize("kind", ["user", "service", "group"])
+    def test_what_histories_call_nobody_is_nobodys_name(
+        self, db: Database, name: str, kind: str
+    ) -> None:
+        with pytest.raises(BadRequest, match="who has no account"):
+            accounts.create(db, name=name, kind=kind)
+        assert accounts.everybody(db) == []
+
+    @pytest.mark.parametrize("name", ["local", "system", "anonymous"])
+    def test_whoever_has_such_a_name_from_before_keeps_his_account(
+        self, guarded: Flask, db: Database, name: str
+    ) -> None:
+        with_password(db, "ada", Role.ADMIN)
+        secret, _ = tokens.create(db, "ada", name="test", scopes=["read", "admin"])
+        with db.writing() as session:
+            session.execute(update(Principal).values(name=name))
+        assert by_password(guarded, name, PASSWORD).status(*SEARCH) == 200
+        me = by_token(guarded, secret)
+        assert me.status("PATCH", f"/api/v1/users/{name}", email="a@example.org") == 200
+        assert me.status("POST", "/api/v1/users", name="bo", role="admin") == 200
+        link = invitations.for_account(db, name)
+        invitations.accept(db, link, name="", password=f"{PASSWORD} 2")
+        assert by_password(guarded, name, f"{PASSWORD} 2").status(*SEARCH) == 200
+
     def test_the_last_admin_stays_one(self, db: Database) -> None:
         accounts.create(db, name="root", role=Role.ADMIN)
         for change in ({"role": Role.EDITOR}, {"active": False}):
@@ -269,6 +294,14 @@ class TestInvitations:
         found = accounts.get(db, "root")
         assert (found.role, found.has_password) == (Role.ADMIN, True)
         assert invitations.for_first_admin(db) is None
+
+    def test_the_first_admin_may_choose_again_where_a_name_is_nobodys(self, db: Database) -> None:
+        secret = invitations.for_first_admin(db)
+        assert secret is not None
+        with pytest.raises(BadRequest, match="who has no account"):
+            invitations.accept(db, secret, name="local", password=PASSWORD)
+        invitations.accept(db, secret, name="root", password=PASSWORD)
+        assert accounts.get(db, "root").role is Role.ADMIN
 
     def test_of_many_links_one_makes_the_first_admin(self, db: Database) -> None:
         secrets = [invitations.for_first_admin(db) for _ in range(4)]

@@ -17,15 +17,13 @@ from sqlalchemy.orm import Session
 from ... import audit
 from ...db import Database
 from .. import accounts
-from ..caller import Caller
+from ..caller import NOBODYS, Caller
 from ..roles import Role
 from ..tables import Membership, Principal
 from .settings import Oidc
 from .wire import Json
 
 _LONGEST = 100
-# What histories call those who are nobody's account.
-_NOT_NAMES = frozenset(("local", "system", "anonymous"))
 _TRIES = 5
 log = structlog.get_logger("podium")
 
@@ -150,7 +148,7 @@ def _free_name(session: Session, wished: str) -> str:
         )
     )
     name, number = wished, 1
-    while name in taken or name in _NOT_NAMES:
+    while name in taken or name in NOBODYS:
         number += 1
         name = f"{wished}-{number}"
     return name
