@@ -82,6 +82,21 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    currency: str
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunUsage:
+    """What a run has used on clusters, over so many launches; of each currency a cost."""
+
+    gpu_seconds: float
+    costs: tuple[Cost, ...]
+    launches: int
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignObject:
     """An object of a cluster that is of a launch which the server does not know."""
 

@@ -11,6 +11,7 @@ from . import session
 from .answers import made, understood
 from .errors import BadRequest, Unavailable
 from .launches import (
+    Cost,
     DryRun,
     ForeignObject,
     Foreseen,
@@ -21,6 +22,7 @@ from .launches import (
     LaunchState,
     LostLaunch,
     Orphans,
+    RunUsage,
     Verdict,
 )
 from .rules import check_model_name
@@ -99,6 +101,19 @@ def list_launches(
 def stop_launch(launch_id: str) -> Launch:
     """Ask that it end. What it has written is kept."""
     return _launch(_post(f"/{quote(launch_id, safe='')}/stop", {}))
+
+
+def run_usage(run_id: str) -> RunUsage:
+    """GPU-seconds and cost of a run, over all the launches that log to it."""
+    path = f"/api/v1/runs/{quote(run_id, safe='')}/usage"
+    found: _Json = session.current().server().request("GET", path).json()
+
+    def read() -> RunUsage:
+        return made(
+            RunUsage, {**found, "costs": tuple(made(Cost, each) for each in found["costs"])}
+        )
+
+    return understood(read)
 
 
 def find_orphans() -> Orphans:

@@ -14,7 +14,9 @@ from podium.client.launches import (
     LaunchEvent,
     LaunchPreview,
     Orphans,
+    RunUsage,
 )
+from podium.tracker import runs
 from podium.tracker.auth.permissions import ADMIN, READ, REGISTER, allow
 from podium.tracker.schema import Flag, Int64, Schema, Text
 from podium.tracker.services import services
@@ -144,6 +146,15 @@ def logs(asked: _Json, launch_id: str) -> live.LogPage:
     found = services()
     site = read_site(found.config.launch_site)
     return live.read_log(found.db, found.store, site, launch_id, **asked)
+
+
+@routes.get("/runs/<run_id>/usage")
+@allow(READ)
+@routes.response(200, schema_of(RunUsage))
+def usage(run_id: str) -> RunUsage:
+    """What a run has used on clusters, over all the launches that log to it."""
+    found = services()
+    return read.usage_of_run(found.db, runs.get_run(found.db, run_id).run_id)
 
 
 @routes.post("/launches/<launch_id>/stop")

@@ -8,16 +8,18 @@ from collections.abc import Collection
 from podium.client.entities import Page
 from podium.client.errors import NotFound
 from podium.client.launches import (
+    Cost,
     Launch,
     LaunchDiagnosis,
     LaunchEvent,
     LaunchObject,
     LaunchState,
+    RunUsage,
 )
 from podium.client.rules import shown
 from podium.tracker.db import Database
 from podium.tracker.paging import MAX_PAGE, cut, newest_first
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from .tables import LaunchEventRow, LaunchRow
@@ -83,6 +85,24 @@ def list_launches(
     with db.reading() as session:
         rows, token = cut(session.scalars(statement).all(), max_results)
         return Page(tuple(tell(row) for row in rows), token)
+
+
+def usage_of_run(db: Database, run_id: str) -> RunUsage:
+    """Over all launches that log to it, those of every attempt and those still going on."""
+    counts = (func.sum(LaunchRow.gpu_seconds), func.sum(LaunchRow.cost), func.count())
+    statement = (
+        select(LaunchRow.currency, *counts)
+        .where(LaunchRow.run_id == run_id)
+        .group_by(LaunchRow.currency)
+        .order_by(LaunchRow.currency)
+    )
+    with db.reading() as session:
+        found = session.execute(statement).all()
+    return RunUsage(
+        sum(gpu_seconds for _, gpu_seconds, _, _ in found),
+        tuple(Cost(currency, cost) for currency, _, cost, _ in found if cost),
+        sum(launches for _, _, _, launches in found),
+    )
 
 
 def list_serving(db: Database, versions: Collection[tuple[str, int]]) -> list[Launch]:

@@ -14,6 +14,7 @@ from podium.tracker.auth.permissions import READ, allow
 from podium.tracker.services import services
 
 from .. import versions
+from ..launches.read import usage_of_run
 from . import charts, lineage, logs
 from .answers import link
 from .environment import source
@@ -49,6 +50,7 @@ def run_page(run_id: str, *, denied: str = "", typed: Mapping[str, str] | None =
         denied=denied,
         typed=typed,
         launches=of_run(run.run_id, registered),
+        used=usage_of_run(services().db, run.run_id),
     )
 
 

@@ -335,6 +335,7 @@ ROWS: dict[str, dict[str, Ask]] = {
         f"/api/v1/launches/<launch_id>{path}": {method: at(MODEL, launch_id=LAUNCH)}
         for path, method in (("", "GET"), ("/events", "GET"), ("/logs", "GET"), ("/stop", "POST"))
     },
+    "/api/v1/runs/<run_id>/usage": {"GET": at(EXPERIMENT, run_id=RUN)},
     "/api/v1/launch-orphans": {"GET": of(None)},
     "/api/v1/launch-orphans/delete": {"POST": Ask(args={}, also=(400,))},
     "/api/v1/launch-rules": {"GET": of(None), "POST": Ask(args={}, also=(400,))},

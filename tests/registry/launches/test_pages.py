@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from podium.registry import versions
 from podium.registry.app import create_app
 from podium.registry.launches import rules, start
+from podium.registry.launches.tables import LaunchRow
 from podium.tracker.config import Config
+from sqlalchemy import select
 
 from ..conftest import elements
 from .conftest import EVALUATE, SERVE, TRAIN, World, condition, ready
@@ -57,6 +61,36 @@ def test_a_launch_with_its_reason_and_log(world: World, pages: FlaskClient) -> N
     assert launch.launch_id not in pages.get("/launches?active=1").text
     assert launch.launch_id in pages.get("/models/churn/versions/1").text
     assert launch.launch_id in pages.get(f"/runs/{launch.run_id}").text
+
+
+def test_what_a_run_has_used_over_all_its_launches(world: World, pages: FlaskClient) -> None:
+    world.version()
+    first = world.start(TRAIN)
+    world.work()
+    assert "GPU hours" not in pages.get(f"/runs/{first.run_id}").text
+    world.start(TRAIN, run_id=first.run_id)
+    world.start(TRAIN, run_id=first.run_id)
+    other = world.start(TRAIN)
+    world.work()
+    used = [(5400.0, 2.5, "EUR"), (1800.0, 1.0, "EUR"), (0.0, 4.0, "USD"), (9.0, 9.0, "EUR")]
+    with world.db.writing() as session:
+        rows = session.scalars(select(LaunchRow).order_by(LaunchRow.id)).all()
+        for row, (gpu_seconds, cost, currency) in zip(rows, used, strict=True):
+            row.gpu_seconds, row.cost, row.currency = gpu_seconds, cost, currency
+    page = pages.get(f"/runs/{first.run_id}").text
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd[^>]*>([^<]*)</dd>", page))
+    assert (facts["GPU hours"], facts["Cost"]) == ("2", "3.50 EUR, 4.00 USD")
+    assert pages.get(f"/api/v1/runs/{first.run_id}/usage").json == {
+        "gpu_seconds": 7200.0,
+        "costs": [{"currency": "EUR", "cost": 3.5}, {"currency": "USD", "cost": 4.0}],
+        "launches": 3,
+    }
+    assert pages.get(f"/api/v1/runs/{other.run_id}/usage").json == {
+        "gpu_seconds": 9.0,
+        "costs": [{"currency": "EUR", "cost": 9.0}],
+        "launches": 1,
+    }
+    assert pages.get(f"/api/v1/runs/{'0' * 32}/usage").status_code == 404
 
 
 def test_a_cluster_that_is_away_is_said(world: World, pages: FlaskClient) -> None:

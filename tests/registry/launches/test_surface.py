@@ -101,6 +101,7 @@ def test_a_launch_and_its_log_as_it_comes(podium: PodiumServer, kubernetes: ApiS
     reader.join(90)
     assert lines == ["first", "second"]
     assert client.get_run(str(launch.run_id)).status == "FINISHED"
+    assert launching.run_usage(str(launch.run_id)).launches == 1
     assert command(podium, "logs", launch.launch_id).stdout == "first\nsecond\n"
     with pytest.raises(Conflict, match="has ended"):
         client.stop_launch(launch.launch_id)
