@@ -25,6 +25,7 @@ __all__ = ["File", "Inspected", "TooMany", "inspect"]
 # Larger files are kept on disk while they are looked at.
 _IN_MEMORY = 8 * 1024 * 1024
 _TEXTS = ("MLmodel", *ENVIRONMENTS)
+_MAX_FINDINGS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +44,38 @@ class Inspected:
 
 
 class _Kept:
-    """A file's first bytes and, where they are needed, all of them."""
+    """A file's first bytes and, where they are needed, all of them.
+
+    What is to be needed is said by the size that was listed; what was read may be another by then.
+    """
 
     def __init__(self, path: str, size: int) -> None:
         self.head = b""
-        self._path, self._size = path, size
+        self.size = 0
+        self._path, self._listed = path, size
         self._content: IO[bytes] | None = None
 
     def __call__(self, chunk: bytes) -> None:
+        self.size += len(chunk)
         if not self.head:
             self.head = chunk[:4096]
-            if needs_content(self._path, self._size, self.head):
+            if needs_content(self._path, self._listed, self.head):
                 kept = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  (see close)
                 self._content = cast(IO[bytes], kept)
         if self._content is not None:
             self._content.write(chunk)
 
     def findings(self) -> list[Finding]:
-        if not self._size:
-            return []
-        if self._content is None:
-            return scan_unseen(self._path, self._size, self.head)
-        self._content.seek(0)
-        return scan(self._path, self._content)
+        found = list[Finding]()
+        if self._content is not None:
+            self._content.seek(0)
+            found += scan(self._path, self._content)
+        elif self.size:
+            found += scan_unseen(self._path, self.size, self.head)
+        if self.size != self._listed:
+            text = f"changed while it was read: {self.size} bytes instead of {self._listed}"
+            found.append(Finding(self._path, Level.UNKNOWN, text))
+        return found
 
     def text(self) -> bytes:
         content = self._content or BytesIO()
@@ -85,7 +95,7 @@ def inspect(store: ArtifactStore, root: ArtifactPath) -> Inspected:
         try:
             files.append(read(store, place, path, kept))
             findings += kept.findings()
-            if path in _TEXTS and (info.file_size or 0) <= MAX_BYTES:
+            if path in _TEXTS and kept.size <= MAX_BYTES:
                 texts[path] = kept.text()
         finally:
             kept.close()
@@ -93,8 +103,17 @@ def inspect(store: ArtifactStore, root: ArtifactPath) -> Inspected:
         findings.append(Finding("", Level.UNKNOWN, "there are no files"))
     model = _model(texts)
     ordered = sorted(files, key=lambda each: each.path)
-    told = tuple({**asdict(each), "level": str(each.level)} for each in findings[:1000])
+    told = tuple({**asdict(each), "level": str(each.level)} for each in _kept(findings))
     return Inspected(tuple(ordered), digest_of(files), judge(findings), told, model)
+
+
+def _kept(findings: list[Finding]) -> list[Finding]:
+    """Who trusts what each of them says must see that there are others."""
+    kept = findings[:_MAX_FINDINGS]
+    if len(findings) > len(kept):
+        more = f"and {len(findings) - len(kept)} findings more, which are not kept"
+        kept.append(Finding("", Level.UNKNOWN, more))
+    return kept
 
 
 def _model(texts: Mapping[str, bytes]) -> dict[str, Any]:

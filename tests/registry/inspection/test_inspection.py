@@ -15,7 +15,8 @@ from podium.registry.inspection.manifest import File, digest_of
 from podium.registry.inspection.mlmodel import Unreadable, parse_environment, parse_mlmodel
 from podium.registry.models import ModelVersion
 from podium.registry.promotion import policies
-from podium.registry.promotion.gates import Outside
+from podium.registry.promotion.gates import Facts, Outside, Subject
+from podium.registry.promotion.gates.content import ScanClean
 from podium.registry.promotion.tables import FileRow, InspectionRow
 from podium.tracker import run_files
 from podium.tracker.artifacts.base import ArtifactStore, Content
@@ -153,6 +154,60 @@ class Down:
 
     def open(self, path: ArtifactPath, **_: object) -> Content:
         raise Unavailable("The bucket does not answer.")
+
+
+class Swapping:
+    """A store in which files become others while the first is read."""
+
+    def __init__(self, store: ArtifactStore, others: dict[ArtifactPath, bytes]) -> None:
+        self._store, self._others = store, others
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def open(self, path: ArtifactPath, **_: object) -> Content:
+        while self._others:
+            place, content = self._others.popitem()
+            self._store.put(place, iter([content]))
+        return self._store.open(path)
+
+
+EVIL = b"cos\nsystem\n(S'true'\ntR."
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("model.pkl", b"", EVIL),
+        ("model.pkl", EVIL, b""),
+        ("model.safetensors", b"\x02" + bytes(7) + b"{}", b""),
+    ],
+)
+def test_a_file_that_becomes_another_while_it_is_read_is_not_clean(
+    team: Team, store: ArtifactStore, name: str, before: bytes, after: bytes
+) -> None:
+    version = team.version()
+    put(team, store, version, "a-large-one.bin", bytes(1000))
+    put(team, store, version, name, before)
+    place = root(team, version) / ArtifactPath.parse(name)
+    found = inspect(Swapping(store, {place: after}), root(team, version))  # type: ignore[arg-type]
+    assert {file.path: file.size for file in found.files}[name] == len(after)
+    assert found.scan == ("UNSAFE" if after else "UNKNOWN")
+    assert f"{len(after)} bytes instead of {len(before)}" in found.findings[-1]["text"]
+
+
+def test_more_findings_than_are_kept_say_so(team: Team, store: ArtifactStore) -> None:
+    """Else a gate that trusts all that is kept would trust what is not."""
+    version = team.version()
+    names = b"".join(b"courlib.part%d\nMine\n0" % number for number in range(1200))
+    put(team, store, version, "a.pkl", names + b"N.")
+    put(team, store, version, "z.pkl", b"cotherlib\nTheirs\n.")
+    found = inspect(store, root(team, version))
+    assert len(found.findings) <= 1001
+    gate = ScanClean(trusted=("ourlib",))
+    subject = Subject(1, scan=found.scan, findings=found.findings)
+    verdict = gate.check(Facts("digits", "Production", subject, None, now=0))
+    assert not verdict.passed, verdict.sentence
 
 
 def test_a_store_that_is_down_is_asked_again_later(team: Team, store: ArtifactStore) -> None:
