@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from podium.client.entities import RunStatus
+from podium.client.entities import LifecycleStage, RunStatus, VersionStatus
 from podium.client.errors import PodiumError
 from podium.client.launches import LaunchState
 from podium.tracker import runs
@@ -21,6 +21,7 @@ from ..launch.kube import NotNow, Refused
 from ..launch.names import Manifest
 from ..launch.spec import Purpose
 from ..models import ModelVersion
+from ..promotion.tables import InspectionRow
 from .leases import backoff
 from .objects import named
 from .plan import Plan, asked
@@ -36,6 +37,8 @@ LONGEST_RETRY_MS = 300_000
 
 def plan(turn: Turn, row: LaunchRow) -> None:
     """Find out where it goes and what its objects are called."""
+    if _is_unread(turn, row):
+        return
     try:
         made = turn.plan_of(row)
     except InvalidLaunch as wrong:
@@ -51,6 +54,32 @@ def plan(turn: Turn, row: LaunchRow) -> None:
         current.digest = current.digest or _digest(session, row)
         current.queue, current.deadline = made.spec.queue or "", made.spec.deadline
     turn.step("planned")
+
+
+def _is_unread(turn: Turn, row: LaunchRow) -> bool:
+    """Whether a worker is about to read the version's files for the first time.
+
+    What a launch says of a version counts for its files, so it must be known which they are before
+    it begins. To serve says nothing.
+    """
+    if row.purpose == Purpose.SERVE or row.model is None or row.version is None:
+        return False
+    of_version = (
+        select(ModelVersion.digest, ModelVersion.status, InspectionRow.status)
+        .outerjoin(InspectionRow, InspectionRow.version == ModelVersion.id)
+        .where(
+            ModelVersion.model == row.model,
+            ModelVersion.version == row.version,
+            ModelVersion.lifecycle_stage == LifecycleStage.ACTIVE,
+            ModelVersion.storage_location != "",
+        )
+    )
+    with turn.db.reading() as session:
+        found = session.execute(of_version).first()
+    if found is None:
+        return False
+    digest, status, inspection = found
+    return digest is None and status == VersionStatus.READY and inspection in (None, "RUNNING")
 
 
 def _digest(session: Session, row: LaunchRow) -> str:

@@ -64,14 +64,28 @@ class LaunchSucceeded:
         return f"a launch of it to {self.target} has succeeded"
 
     def check(self, facts: Facts) -> Verdict:
-        """The newest counts, of those of the files that it has now."""
+        """The newest counts, of those of the files that it has now. Of which files one was that
+        began before they were read, nobody can say.
+        """
         digest = facts.version.digest
-        states = [
-            state
+        if not digest and facts.version.location:
+            return Verdict(
+                False, "Its files have not been read yet, so no launch is known of them."
+            )
+        launches = [
+            (state, of)
             for target, purpose, state, of in facts.version.launches
-            if target == self.target and purpose != "serve" and of in ("", digest)
+            if target == self.target and purpose != "serve"
         ]
+        states = [state for state, of in launches if of == digest]
         compared = {"target": self.target, "state": states[0] if states else ""}
+        if launches and not digest and facts.version.location:
+            return Verdict(
+                False, "Its files have not been read yet: no launch is of them.", compared
+            )
+        if not states and any(not of for _, of in launches):
+            began = f"Its launch to {self.target} began before its files had been read"
+            return Verdict(False, f"{began}: launch it again.", compared)
         if not states:
             return Verdict(False, f"There was no launch of it to {self.target}.", compared)
         if states[0] != "SUCCEEDED":

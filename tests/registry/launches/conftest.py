@@ -16,6 +16,7 @@ from podium.registry.launches.read import get_launch, list_launches
 from podium.registry.launches.reconcile import Reconciler
 from podium.registry.launches.sites import read_site
 from podium.registry.promotion import hooks
+from podium.registry.read import find_version
 from podium.tracker import runs
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.db import Database
@@ -60,10 +61,18 @@ class World:
         options = {"clock": self.clock, "watches": False, **more}
         return Reconciler(self.db, self.store, site=self.path, artifacts=self.artifacts, **options)
 
-    def version(self) -> int:
+    def version(self, *, read: bool = True) -> int:
+        """One whose files are ``read`` as by a worker, or are yet to be."""
         run = runs.create_run(self.db, experiment_id="0")
         source = f"runs:/{run.run_id}/model"
-        return versions.create_version(self.db, name="churn", source=source).version
+        version = versions.create_version(self.db, name="churn", source=source).version
+        if read:
+            self.read(version)
+        return version
+
+    def read(self, version: int) -> None:
+        with self.db.writing() as session:
+            find_version(session, "churn", version).digest = f"{version:064x}"
 
     def promote(self, version: int, stage: str) -> None:
         promotion.promote(self.db, name="churn", version=version, stage=stage)

@@ -24,10 +24,11 @@ from podium.registry.launches.dry_run import dry_run
 from podium.registry.launches.read import kept_log, launch_events
 from podium.registry.launches.tables import LaunchCluster
 from podium.registry.outbox import OutboxEvent
-from podium.registry.promotion import policies
+from podium.registry.promotion import facts, policies
 from podium.registry.promotion.again import Review
 from podium.registry.promotion.gates import Outside
 from podium.registry.promotion.read import get_request
+from podium.registry.read import find_version
 from podium.tracker import audit, runs
 from podium.tracker.artifacts.paths import ArtifactPath, parse_artifact_uri
 from podium.tracker.storage import digests
@@ -54,6 +55,29 @@ def test_a_request_that_waits_for_it_goes_on(world: World) -> None:
     review = Review(world.db, Outside(), anonymous=True)
     assert review.turn() == 1
     assert get_request(world.db, "churn", asked.id).done
+
+
+def test_what_evaluates_a_version_waits_until_its_files_are_read(world: World) -> None:
+    """Else nobody could say which files it was that it succeeded with."""
+    version = world.version(read=False)
+    launch = world.start(EVALUATE)
+    world.work()
+    assert world.launch(launch).state is LaunchState.WAITING
+    assert not world.launch(launch).objects
+    world.read(version)
+    world.work()
+    world.server.say(world.server.find("Job"), conditions=[condition("Complete")])
+    world.work()
+    with world.db.reading() as session:
+        [seen] = facts.subject_of(session, find_version(session, "churn", version)).launches
+    assert seen == ("job", "evaluate", "SUCCEEDED", f"{version:064x}")
+
+
+def test_what_serves_a_version_does_not_wait(world: World) -> None:
+    world.version(read=False)
+    launch = world.start(SERVE)
+    world.work()
+    assert world.launch(launch).objects
 
 
 def test_from_start_to_end(world: World) -> None:

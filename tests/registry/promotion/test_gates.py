@@ -210,6 +210,29 @@ EXAMPLES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("digest", "launches", "passed", "reason"),
+    [
+        ("now", [("SUCCEEDED", "now")], True, "has succeeded"),
+        ("now", [("FAILED", "now"), ("SUCCEEDED", "now")], False, "is FAILED"),
+        ("now", [("SUCCEEDED", "before")], False, "no launch"),
+        # Which files they had, nobody knows: they are no others' success.
+        ("now", [("SUCCEEDED", "")], False, "before its files had been read"),
+        ("now", [("FAILED", ""), ("SUCCEEDED", "now")], True, "has succeeded"),
+        ("", [("SUCCEEDED", "")], False, "not been read"),
+    ],
+)
+def test_a_launch_counts_for_the_files_it_had(
+    digest: str, launches: list[tuple[str, str]], passed: bool, reason: str
+) -> None:
+    told = tuple(("job", "eval", state, of) for state, of in launches)
+    version = replace(VERSION, digest=digest, location="somewhere", launches=told)
+    gate = parse_gate({"gate": "launch", "target": "job"}, "gates[0]")
+    verdict = gate.check(replace(FACTS, version=version))
+    assert verdict.passed is passed
+    assert reason in verdict.sentence
+
+
 def test_there_is_an_example_of_each() -> None:
     assert {each["gate"] for each in EXAMPLES} == set(GATES)
 
