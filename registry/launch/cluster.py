@@ -185,12 +185,8 @@ class Cluster:
         """As it stands in a path; for a kind that is on no table the server is asked."""
         known = PLURALS.get(kind.api_version, {}).get(kind.kind) or self._found.get(kind)
         if known is None:
-            found = self._api.call("GET", kind.root, [])
-            for each in found.get("resources") or ():
-                if each.get("kind") == kind.kind and "/" not in str(each.get("name")):
-                    known = self._found[kind] = str(each["name"])
-                    break
-            else:
+            known = self._discover(kind)
+            if known is None:
                 raise Refused(
                     {
                         "code": 404,
@@ -199,7 +195,22 @@ class Cluster:
                         f'"{kind.api_version}"',
                     }
                 )
+            self._found[kind] = known
         return known
+
+    def has(self, kind: Kind) -> bool:
+        """Whether it knows the kind now; it may be installed later."""
+        try:
+            return self._discover(kind) is not None
+        except Refused as refused:
+            return refused.code_number != 404
+
+    def _discover(self, kind: Kind) -> str | None:
+        found = self._api.call("GET", kind.root, [])
+        for each in found.get("resources") or ():
+            if each.get("kind") == kind.kind and "/" not in str(each.get("name")):
+                return str(each["name"])
+        return None
 
     def _create(self, manifest: Manifest, *, dry_run: bool) -> Manifest:
         kind, meta = kind_of(manifest), manifest["metadata"]

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from .names import INSTANCE, Manifest, metadata, object_name
 from .spec import LaunchSpec
+
+_API = "monitoring.coreos.com/v1"
+
+
+def is_monitor(manifest: Mapping[str, Any]) -> bool:
+    return manifest.get("apiVersion") == _API
 
 
 def pod_monitor(spec: LaunchSpec) -> list[Manifest]:
@@ -21,7 +30,7 @@ def _monitor(spec: LaunchSpec, kind: str, endpoints: str, port: str) -> list[Man
         return []
     return [
         {
-            "apiVersion": "monitoring.coreos.com/v1",
+            "apiVersion": _API,
             "kind": kind,
             "metadata": metadata(spec, labels=spec.site.monitor_labels),
             "spec": {

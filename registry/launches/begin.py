@@ -23,11 +23,12 @@ from ..launch.spec import Purpose
 from ..models import ModelVersion
 from ..promotion.tables import InspectionRow
 from .leases import backoff
+from .monitors import NO_MONITOR, without_unknown
 from .objects import named
 from .plan import Plan, asked
 from .tables import LaunchRow
 from .taken import taken
-from .write import end, set_state
+from .write import end, remark, set_state
 
 if TYPE_CHECKING:
     from .turn import Slots, Turn
@@ -105,7 +106,7 @@ def begin(turn: Turn, row: LaunchRow, newest: Slots) -> None:
     turn.keep_lease()
     try:
         _make_run(turn, row)
-        uid = _apply(turn, turn.plan_of(row))
+        uid, remarks = _apply(turn, turn.plan_of(row))
     except InvalidLaunch as wrong:
         _refuse(turn, row, "Invalid", wrong.message)
     except Refused as refused:
@@ -121,7 +122,7 @@ def begin(turn: Turn, row: LaunchRow, newest: Slots) -> None:
     else:
         turn.step("applied")
         turn.memory.applied[row.id] = time.monotonic()
-        _note_applied(turn, row, uid)
+        _note_applied(turn, row, uid, remarks)
         turn.step("written")
 
 
@@ -159,18 +160,20 @@ def _experiment_of(turn: Turn, row: LaunchRow) -> str | None:
         return None if number is None else str(number)
 
 
-def _apply(turn: Turn, made: Plan) -> str:
-    """All objects, the main one last; the others are its own, so that they go with it."""
+def _apply(turn: Turn, made: Plan) -> tuple[str, list[str]]:
+    """All objects, the main one last; the others are its own, so that they go with it. The main
+    one's uid, and what is to be said of those that cannot be made."""
     if made.spec.target == "kfp":
         assert turn.pipelines is not None  # noqa: S101  (a plan without them is refused)
-        return str(turn.pipelines.ensure(made.manifests[0]["body"])["run_id"])
-    *others, main = made.manifests
-    for each in made.manifests:
+        return str(turn.pipelines.ensure(made.manifests[0]["body"])["run_id"]), []
+    manifests, remarks = without_unknown(turn.cluster, made.manifests)
+    *others, main = manifests
+    for each in manifests:
         if (why := taken(turn.db, turn.cluster, made, each)) is not None:
             raise NotNow(f"{why.sentence} {why.fix}")
     if others and made.spec.purpose is Purpose.SERVE:
         # What serves now is to stay whole where this is refused.
-        for each in made.manifests:
+        for each in manifests:
             turn.cluster.apply(each, dry_run=True)
     for each in others:
         turn.cluster.apply(each)
@@ -180,7 +183,7 @@ def _apply(turn: Turn, made: Plan) -> str:
     for each in others:
         turn.step("applied main")
         turn.cluster.apply(_owned(each, main, uid))
-    return uid
+    return uid, remarks
 
 
 def bring_again(turn: Turn, row: LaunchRow, objects: list[list[str]]) -> None:
@@ -197,13 +200,15 @@ def _owned(part: Manifest, main: Manifest, uid: str) -> Manifest:
     return {**part, "metadata": {**part["metadata"], "ownerReferences": [owner]}}
 
 
-def _note_applied(turn: Turn, row: LaunchRow, uid: str) -> None:
+def _note_applied(turn: Turn, row: LaunchRow, uid: str, remarks: list[str]) -> None:
     with turn.writing(row) as (session, current):
         if current is None:
             return
         current.uid, current.applied, current.tries = uid, turn.now, 0
         current.counted = turn.now if current.counted is None else current.counted
         set_state(session, current, LaunchState.PENDING)
+        for each in remarks:
+            remark(session, current, NO_MONITOR, each)
 
 
 def _try_later(turn: Turn, row: LaunchRow, later: NotNow) -> None:

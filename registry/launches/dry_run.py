@@ -16,6 +16,7 @@ from ..launch.kube import Refused
 from ..launch.names import Manifest
 from ..launch.site import Site
 from .live import cluster_of
+from .monitors import without_unknown
 from .plan import Plan
 from .start import plan_of, subject_of
 from .taken import taken
@@ -46,12 +47,14 @@ def try_out(db: Database, plan: Plan, site: Site) -> DryRun:
             "The target kfp is no Kubernetes API: there is no dry run of its calls.", plan
         )
     cluster = cluster_of(site, plan.cluster)
+    manifests, remarks = without_unknown(cluster, plan.manifests)
     verdicts = tuple(
         Verdict(str(each["kind"]), str(each["metadata"]["name"]), _refused(db, cluster, plan, each))
-        for each in plan.manifests
+        for each in manifests
     )
     accepted = all(each.refused is None for each in verdicts)
-    return DryRun(plan.cluster, plan.namespace, accepted, as_yaml(plan.manifests), verdicts)
+    text = "".join(f"# {each}\n" for each in remarks) + as_yaml(manifests)
+    return DryRun(plan.cluster, plan.namespace, accepted, text, verdicts)
 
 
 def not_tried(problem: str, plan: Plan | None = None) -> DryRun:

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from podium.client.launches import Launch, LaunchState
+from podium.registry.launch.cluster import Cluster as Door
+from podium.registry.launch.kinds import Kind
+from podium.registry.launch.site import Connection
 from podium.registry.launches import start
 from podium.registry.launches.dry_run import dry_run
 from podium.registry.launches.read import get_launch
@@ -85,6 +88,14 @@ def test_what_the_server_refuses_is_said(worker: Worker, cluster: Cluster) -> No
     assert verdict.refused.code == "MissingNamespace"
     failed = worker.until(worker.start(**JOB), LaunchState.FAILED)
     assert failed.reason == "MissingNamespace"
+
+
+def test_which_kinds_there_are(cluster: Cluster) -> None:
+    door = Door("test", Connection(kubeconfig=str(cluster.kubeconfig)))
+    assert door.has(Kind("v1", "Pod"))
+    assert door.has(Kind("batch/v1", "Job"))
+    assert not door.has(Kind("batch/v1", "PodMonitor"))
+    assert not door.has(Kind("nobody.example.com/v1", "PodMonitor"))
 
 
 def test_stopping_a_service_leaves_nothing(

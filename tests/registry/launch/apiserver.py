@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from podium.registry.launch.kinds import PLURALS
+
 from . import fields
 
 Object = dict[str, Any]
@@ -249,6 +251,7 @@ def _status(code: int, reason: str, message: str) -> Object:
     return {"kind": "Status", "code": code, "reason": reason, "message": message}
 
 
+_VERSION = re.compile(r"/apis?/((?:[^/]+/)?v[^/]+)")
 _RESOURCE = re.compile(r"/(?:api|apis/([^/]+))/[^/]+/namespaces/([^/]+)/([^/]+)(?:/[^/]+)?")
 
 
@@ -275,6 +278,8 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
                 if text is None:
                     return self._answer(404, _status(404, "NotFound", "no such pod"))
                 return self._send(200, _asked_of(text, query).encode(), "text/plain")
+            if version := _VERSION.fullmatch(place):
+                return self._discover(version[1])
             listing = "watch" if query.get("watch") else "list" if "limit" in query else "get"
             if self._not_installed(place) or self._denied(listing, place):
                 return None
@@ -291,6 +296,17 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
                 return self._answer(200, found)
             server.calls["GET"] += 1
             return self._answer(404, _status(404, "NotFound", "not found"))
+
+        def _discover(self, version: str) -> None:
+            there = {
+                kind: plural
+                for kind, plural in PLURALS.get(version, {}).items()
+                if plural not in server.missing
+            }
+            if not there:
+                return self._answer(404, _status(404, "NotFound", "not found"))
+            resources = [{"name": plural, "kind": kind} for kind, plural in there.items()]
+            return self._answer(200, {"resources": resources})
 
         def do_POST(self) -> None:
             place, query = self._asked()

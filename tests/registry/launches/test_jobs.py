@@ -633,6 +633,28 @@ def test_a_queue_in_a_cluster_without_kueue_is_said_to_start_nothing(world: Worl
     assert (told.state, told.diagnosis) == (LaunchState.RUNNING, None)
 
 
+def test_one_to_be_monitored_goes_on_where_nothing_monitors(world: World) -> None:
+    world.server.missing.add("podmonitors")
+    world.version()
+    spec = {**TRAIN, "source": {"model": "churn", "version": 1}, "monitoring": {"port": 9090}}
+    tried = dry_run(world.db, world.site, spec, artifacts=world.artifacts)
+    assert tried.accepted
+    assert [each.kind for each in tried.verdicts] == ["Job"]
+    assert tried.manifests.startswith("# The cluster knows no PodMonitor, so Prometheus does not")
+    launch = world.start(spec)
+    world.work()
+    assert world.launch(launch).state is LaunchState.PENDING
+    [said] = [
+        each for each in launch_events(world.db, launch.launch_id) if each.reason == "NoMonitor"
+    ]
+    assert "Prometheus Operator is not installed" in said.message
+    world.server.missing.clear()
+    again = world.start(spec)
+    world.work()
+    monitor = world.server.find("PodMonitor")
+    assert monitor["metadata"]["labels"][LAUNCH] == again.launch_id
+
+
 class TestRefusing:
     """Before the cluster sees it, and before there is a row."""
 
