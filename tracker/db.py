@@ -33,6 +33,12 @@ _BUSY_MS = 30_000
 _READ_ONLY = "25006"
 _POSTGRES = {
     "connect_timeout": 5,
+    # A machine that has lost its power ends no connection: whoever waits for it would for a quarter
+    # of an hour. One that hangs still answers these.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20_000,
     "application_name": "podium",
     "options": "-c statement_timeout=60000 -c lock_timeout=20000",
 }

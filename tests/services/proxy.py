@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from .misbehaving import tcp_server
+
+_SO_ATTACH_FILTER = 26  # Linux's; Python has no name for it
+_RETURN_NOTHING = struct.pack("HBBI", 0x06, 0, 0, 0)  # one instruction of BPF: keep 0 bytes
 
 # What a client sends in one piece, and the connection to it: True lets the piece through.
 Rule = Callable[[bytes, socket.socket], bool]
@@ -34,6 +39,17 @@ class Proxy:
             for each in pair:
                 with suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
+
+    def vanish(self) -> None:
+        """Drop every packet of the connections there are, as if this machine had lost its power:
+        not even its kernel answers.
+        """
+        program = ctypes.create_string_buffer(_RETURN_NOTHING, len(_RETURN_NOTHING))
+        filter_ = struct.pack("HP", 1, ctypes.addressof(program))
+        for pair in list(self._pairs):
+            for each in pair:
+                with suppress(OSError):
+                    each.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)
 
     def _serve(self, client: socket.socket) -> None:
         if self._was_black():

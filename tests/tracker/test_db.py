@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,10 @@ from podium.registry.app import HISTORIES
 from podium.tracker.db import Database
 from podium.tracker.models import Base, Experiment
 from podium.tracker.schema_history import TRACKER, History, check_schema, upgrade
-from sqlalchemy import MetaData, select, text
+from sqlalchemy import MetaData, make_url, select, text
+
+from ..services.postgres import PostgresServer
+from ..services.proxy import proxy
 
 
 def test_the_models_are_what_the_migrations_make(db: Database) -> None:
@@ -124,3 +130,66 @@ def test_a_password_is_never_part_of_a_message() -> None:
         database.ping()
     database.close()
     assert "hunter2" not in caught.value.message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the filter that drops packets is Linux's")
+def test_a_postgresql_that_vanishes_is_noticed(postgres: PostgresServer) -> None:
+    """Its machine loses its power, so nobody says that the connections have ended. What a thread
+    waits for does not come, and what it sends is not taken: neither holds it for a quarter of an
+    hour.
+    """
+    there = make_url(postgres.create_database("vanishing"))
+    assert there.port is not None
+    with proxy(there.port) as network:
+        here = there.set(port=network.port).render_as_string(hide_password=False)
+        db = Database(here, pool_size=2)
+        with ThreadPoolExecutor(2) as threads:
+            taken = threading.Event()
+            gone = threading.Event()
+
+            def waits() -> None:
+                with db.reading() as session:
+                    session.execute(text("SELECT pg_sleep(600)"))
+
+            def sends() -> None:
+                with db.reading() as session:
+                    session.execute(select(1))
+                    taken.set()
+                    assert gone.wait(60)
+                    session.execute(select(1))
+
+            started = [threads.submit(waits), threads.submit(sends)]
+            assert taken.wait(60)
+            _until_somebody_sleeps(there.render_as_string(hide_password=False))
+            network.vanish()
+            gone.set()
+            try:
+                for each in started:
+                    with pytest.raises(Unavailable):
+                        each.result(timeout=200)
+            finally:
+                network.drop()
+        db.close()
+
+
+def _until_somebody_sleeps(url: str) -> None:
+    db = Database(url, pool_size=1)
+    asleep = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    until = time.monotonic() + 60
+    while True:
+        with db.reading() as session:
+            if session.scalar(asleep):
+                break
+        assert time.monotonic() < until
+    db.close()
+
+
+def test_a_postgresql_that_takes_connections_and_says_nothing(postgres: PostgresServer) -> None:
+    there = make_url(f"{postgres.url}/postgres")
+    assert there.port is not None
+    with proxy(there.port) as network:
+        network.black = True
+        db = Database(there.set(port=network.port).render_as_string(hide_password=False))
+        with pytest.raises(Unavailable):
+            db.ping()
+        db.close()
