@@ -237,6 +237,8 @@ class TestServer:
             re.M,
         )
         assert sum(map(float, counted)) == 8
+        [waited] = re.findall(r"^podium_http_wait_seconds_count (\S+)", exposed, re.M)
+        assert float(waited) >= 8, "each of all processes waited for a thread, be it for no time"
 
 
 class TestDatabase:

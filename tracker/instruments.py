@@ -24,6 +24,9 @@ IN_PROGRESS = Gauge(
     "Requests that are being answered.",
     multiprocess_mode="livesum",
 )
+HTTP_WAITS = Summary(
+    "podium_http_wait_seconds", "Time that requests waited for a thread of the server."
+)
 POINTS = Counter("podium_ingest_points", "Metric points stored, by the way they came.", ("via",))
 BYTES = Counter("podium_ingest_bytes", "Bytes of the bodies that brought metric points.", ("via",))
 CONNECTIONS = Gauge(

@@ -109,7 +109,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         at = listener.getsockname()
         self.enqueue_req(_Client(self.cfg, Connection.of(accepted), address, at))
 
+    def init_process(self) -> None:
+        # After the fork: the metrics of several processes are kept in files, one a process.
+        from .instruments import HTTP_WAITS
+
+        self._waited = HTTP_WAITS.observe
+        super().init_process()
+
+    def enqueue_req(self, conn: _Client) -> None:
+        conn.queued = time.monotonic()
+        super().enqueue_req(conn)
+
     def handle(self, conn: _Client) -> Any:
+        self._waited(time.monotonic() - conn.queued)
         conn.sock.expect_head()
         goes_on = super().handle(conn)
         if not goes_on:
@@ -123,6 +135,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 class _Client(TConn):  # type: ignore[misc]
+    queued = 0.0
+    """When it last had something to say, and began to wait for a thread."""
+
     def close(self, graceful: bool = False) -> None:
         """At once: the loop that serves everybody calls it, and has no time for farewells."""
         util.close(self.sock)
