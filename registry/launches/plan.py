@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from podium.tracker.artifacts.paths import parse_artifact_uri
+from podium.tracker.models import Run
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
@@ -59,15 +60,22 @@ def make_plan(data: Mapping[str, Any], site: Site, *, owner: Owner) -> Plan:
 def complete(
     session: Session, data: Mapping[str, Any], *, artifacts: str, model: int | None = None
 ) -> Json:
-    """With what follows from the version it is of: where its files are, and those of a canary.
+    """With what follows from what it is of: where the files of the version or the run are, and
+    those of a canary. What can do nothing without a model is told of no run: where in its files
+    there is one is for a person to say.
 
     ``model`` is that of a launch, which may have another name by now.
     """
     made = dict(data)
     source = made.get("source")
-    if not isinstance(source, Mapping) or not source.get("model"):
+    if not isinstance(source, Mapping) or not (source.get("model") or source.get("run")):
         return made
-    takes = find_target(made.get("target")).TAKES
+    target = find_target(made.get("target"))
+    takes = target.TAKES
+    if not source.get("model"):
+        if "storage" in takes - target.NEEDS and not made.get("storage"):
+            made["storage"] = _of_run(session, str(source["run"]), artifacts)
+        return made
     of = RegisteredModel.name == str(source["model"])
     of = of if model is None else RegisteredModel.id == model
     if "storage" in takes and not made.get("storage"):
@@ -90,6 +98,16 @@ def _storage(
         .join(RegisteredModel, RegisteredModel.id == ModelVersion.model)
         .where(of, ModelVersion.version == version)
     )
+    return _seen_by_pods(location, artifacts)
+
+
+def _of_run(session: Session, run: str, artifacts: str) -> str | None:
+    """Where pods find a run's files."""
+    uri = session.scalar(select(Run.artifact_uri).where(Run.run_id == run))
+    return _seen_by_pods(uri, artifacts)
+
+
+def _seen_by_pods(location: str | None, artifacts: str) -> str | None:
     if not location or not artifacts.startswith("s3://"):
         return None
     return f"{artifacts.rstrip('/')}/{parse_artifact_uri(location)}"

@@ -610,6 +610,18 @@ def test_one_of_a_queue_is_not_suspended_again(world: World) -> None:
     assert job["spec"]["suspend"] is False
 
 
+def test_of_a_run_it_is_told_where_its_files_are(world: World) -> None:
+    run = runs.create_run(world.db, experiment_id="0").run_id
+    world.start(TRAIN, name="again", source={"run": run})
+    world.work()
+    [container] = world.server.find("Job")["spec"]["template"]["spec"]["containers"]
+    env = {each["name"]: each.get("value") for each in container["env"]}
+    assert env["MODEL_URI"] == f"s3://bucket/podium/0/{run}/artifacts"
+    # Where in there a model is that can be served, nobody has said.
+    with pytest.raises(InvalidLaunch, match="storage: is missing; the target kserve needs it"):
+        world.start({"target": "kserve", "purpose": "serve"}, source={"run": run})
+
+
 def test_a_queue_in_a_cluster_without_kueue_is_said_to_start_nothing(world: World) -> None:
     world.server.missing.add("workloads")
     world.version()
