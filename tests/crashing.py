@@ -48,29 +48,36 @@ def crashes(script: str, *arguments: str) -> Iterator[str]:
 
 
 _FORKS = """
-number = 0
+died = []
 while True:
+    reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        left = [number]
+        passed = []
         def step(name):
-            left[0] -= 1
-            if left[0] < 0:
+            passed.append(name)
+            point = f"{name} {passed.count(name)}"
+            if point not in died:
+                os.write(writer, point.encode())
                 print(name, flush=True)
                 os.kill(os.getpid(), signal.SIGKILL)
-        work(step, number)
+        work(step, len(died))
         os._exit(0)
+    os.close(writer)
     status = os.waitpid(pid, 0)[1]
     if os.WIFEXITED(status):
         sys.exit(os.WEXITSTATUS(status))
-    number += 1
+    died.append(os.read(reader, 1000).decode())
+    os.close(reader)
 """
 
 
 def forked_crashes(script: str, *arguments: str) -> list[str]:
     """The points at which ``work(step, number)`` of ``script`` was killed, until it got through.
 
-    As :func:`crashes`, in one process that forks, for what takes longer to import than to do.
+    As :func:`crashes`, in one process that forks, for what takes longer to import than to do. Each
+    time it is killed at the first point at which it never was: those that an earlier run has left
+    behind do not count, so that none is passed over.
     """
     done = subprocess.run(
         [sys.executable, "-c", "import os, signal, sys\n" + script + _FORKS, *arguments],

@@ -29,7 +29,7 @@ from sqlalchemy import delete, select
 
 from ..crashing import forked_crashes
 from ..registry.launch.samples import minimal
-from ..registry.launches.test_crashes import _WORKER
+from ..registry.launches.killing import WORKER
 from .control_plane import Cluster
 from .processes import wait_for
 from .world import World
@@ -52,7 +52,7 @@ def test_a_worker_killed_at_every_step_makes_one_object_of_each(
 ) -> None:
     launches = [world.start({**minimal("job"), "workers": 2}) for _ in range(2)]
     arguments = (f"{tmp_path}/artifacts", str(world.path), "s3://bucket/podium", str(now_ms()))
-    points = forked_crashes(_WORKER, sqlite_url, *arguments)
+    points = forked_crashes(WORKER, sqlite_url, *arguments)
     assert {"planned", "run made", "applied main", "applied", "written", "seen"} <= set(points)
     for kind, version in (("Job", "batch/v1"), ("Service", "v1")):
         made = world.cluster.admin.list(version, kind, world.namespace)

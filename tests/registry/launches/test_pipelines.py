@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +18,7 @@ from podium.registry.launches import leases, start
 from podium.registry.launches.pipelines import Pipelines
 
 from .conftest import TRAIN, World, condition
+from .killing import killed
 
 RUN: dict[str, Any] = {
     "target": "kfp",
@@ -109,21 +111,19 @@ def test_a_run_of_a_pipeline(world: World, api: Api) -> None:
     assert (told.state, told.endpoint) == (LaunchState.SUCCEEDED, "#/runs/details/run-0")
 
 
-def test_one_that_was_made_and_not_written_down_is_found(world: World, api: Api) -> None:
+def test_kill_9_at_every_step(world: World, api: Api, sqlite_url: str, tmp_path: Path) -> None:
+    """One that was made and not written down is found."""
     world.version()
-    world.start(RUN)
-
-    class Killed(BaseException): ...
-
-    def kill(name: str) -> None:
-        if name == "applied":
-            raise Killed
-
-    with pytest.raises(Killed):
-        world.work(world.new_worker(step=kill))
-    world.clock.pass_seconds(40)
-    world.work()
+    launch = world.start(RUN)
+    points = killed(world, sqlite_url, f"{tmp_path}/artifacts")
+    assert {"planned", "run made", "applied", "written", "seen"} <= set(points)
     assert len(api.runs) == 1
+    assert world.launch(launch).state is LaunchState.PENDING
+    start.stop(world.db, launch.launch_id)
+    points = killed(world, sqlite_url, f"{tmp_path}/artifacts")
+    assert {"stopped", "seen"} <= set(points)
+    assert world.launch(launch).state is LaunchState.STOPPED
+    assert [each["state"] for each in api.runs.values()] == ["CANCELED"]
 
 
 def test_stopping(world: World, api: Api) -> None:

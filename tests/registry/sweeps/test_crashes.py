@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 from podium.client.entities import RunStatus
 from podium.client.sweeps import Sweep, SweepState
@@ -14,39 +13,29 @@ from podium.tracker import runs
 from ...crashing import forked_crashes
 from .conftest import Searching, spec
 
-# The lease of a worker that is dead runs out before the next one comes. It dies once at each step,
-# when it first comes there: what was done stays done, so counting steps would miss some.
+# The lease of a worker that is dead runs out before the next one comes.
 _WORKER = """
 from podium.registry.sweeps.service import Sweeper
 from podium.tracker.db import Database
 import optuna  # once, and not in each process
 from podium.registry.sweeps.read import list_sweeps
-url, begun, died = sys.argv[1:]
+url, begun = sys.argv[1:]
 db = Database(url, pool_size=2)
 list_sweeps(db)  # so that what is compiled once is, before there are many processes
 db.close()
 
-def at(name):
-    with open(died, "a+") as file:
-        file.seek(0)
-        if name not in file.read().splitlines():
-            file.write(name + "\\n")
-            file.flush()
-            print(name, flush=True)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-def work(_step, number):
+def work(step, number):
     now = int(begun) + 40_000 * (number + 1)
-    worker = Sweeper(Database(url, pool_size=2), step=at, clock=lambda: now)
+    worker = Sweeper(Database(url, pool_size=2), step=step, clock=lambda: now)
     for _ in range(2):
         worker.turn()
 """
 
 
-def killed(searching: Searching, url: str, died: Path) -> set[str]:
+def killed(searching: Searching, url: str) -> set[str]:
     """Where the worker was killed, one time after another, until it got through."""
     clock = searching.world.clock
-    points = forked_crashes(_WORKER, url, str(clock.now), str(died))
+    points = forked_crashes(_WORKER, url, str(clock.now))
     clock.pass_seconds(40 * (len(points) + 2))
     return set(points)
 
@@ -66,9 +55,9 @@ def only(searching: Searching, sweep: Sweep, number: int) -> None:
     assert len(world.server.made) == number
 
 
-def test_from_start_to_end(searching: Searching, sqlite_url: str, tmp_path: Path) -> None:
+def test_from_start_to_end(searching: Searching, sqlite_url: str) -> None:
     sweep = searching.start(spec(algorithm="tpe", trials=2))
-    points = killed(searching, sqlite_url, tmp_path / "died")
+    points = killed(searching, sqlite_url)
     assert {"asked", "parent made", "written", "run made", "params logged", "launched"} <= points
     searching.world.work()
     only(searching, sweep, 2)
@@ -76,7 +65,7 @@ def test_from_start_to_end(searching: Searching, sqlite_url: str, tmp_path: Path
         searching.log(trial, trial.params["lr"])
         searching.end(trial)
     searching.world.work()
-    points = killed(searching, sqlite_url, tmp_path / "died")
+    points = killed(searching, sqlite_url)
     assert {"settled", "parent told", "ended"} <= points
     told = searching.now(sweep)
     assert (told.state, told.counts) == (SweepState.SUCCEEDED, {"COMPLETE": 2})
@@ -84,7 +73,7 @@ def test_from_start_to_end(searching: Searching, sqlite_url: str, tmp_path: Path
     assert runs.get_run(searching.world.db, sweep.run_id).status is RunStatus.FINISHED
 
 
-def test_pruned_and_stopped(searching: Searching, sqlite_url: str, tmp_path: Path) -> None:
+def test_pruned_and_stopped(searching: Searching, sqlite_url: str) -> None:
     sweep = searching.start(spec(parallel=2, pruner={"min_trials": 1}))
     searching.work()
     first, second = searching.trials(sweep)
@@ -92,11 +81,11 @@ def test_pruned_and_stopped(searching: Searching, sqlite_url: str, tmp_path: Pat
     searching.end(first)
     searching.world.work()
     searching.log(second, 0.9)
-    points = killed(searching, sqlite_url, tmp_path / "died")
+    points = killed(searching, sqlite_url)
     assert {"settled", "pruned", "asked", "launched"} <= points
     searching.world.work()
     start.stop(searching.world.db, sweep.sweep_id)
-    assert "stopped" in killed(searching, sqlite_url, tmp_path / "died")
+    assert "stopped" in killed(searching, sqlite_url)
     for _ in range(4):
         searching.work()
     told = searching.now(sweep)
