@@ -97,13 +97,18 @@ class Connection:
     """How a cluster is reached: a kubeconfig, or as the pod that Podium itself runs in.
 
     ``namespace`` is where a launch goes that names none; ``pipelines`` is the address of the
-    cluster's Kubeflow Pipelines.
+    cluster's Kubeflow Pipelines. Where those are of several users, ``pipelines_token`` is a file
+    with a bearer token, ``pipelines_user`` who Podium is there, and ``pipelines_namespace`` where
+    its runs are.
     """
 
     kubeconfig: str | None = None
     context: str | None = None
     namespace: str = "default"
     pipelines: str | None = None
+    pipelines_token: str | None = None
+    pipelines_user: str | None = None
+    pipelines_namespace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,15 @@ class ConnectionSchema(Schema):
         must="an http(s):// address",
         about="Kubeflow Pipelines, for the target kfp.",
     )
+    pipelines_token = Text(
+        r"/.+", limit=1000, must="an absolute path", about="A file with the bearer token for them."
+    )
+    pipelines_user = Text(
+        r"[!-~]+", limit=250, must="a name", about="Who Podium is there: kubeflow-userid."
+    )
+    pipelines_namespace = name_of(
+        "a namespace", limit=63, about="Where its runs are, if they are of several users."
+    )
 
 
 class PricesSchema(Schema):

@@ -11,29 +11,34 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import urllib3
 
 from ..launch.kube import NotNow, Refused
 from ..launch.names import Manifest
+from ..launch.site import Connection
 from ..launch.state import Request
 from ..launch.targets.kfp import RUNS
 from .leases import backoff
 
+EXPERIMENTS = "/apis/v2beta1/experiments"
 _RUN = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LARGEST = 16 * 1024 * 1024
 _LONGEST_MS = 30_000
 
 
 class Pipelines:
-    """One thread at a time asks. ``clock`` counts seconds."""
+    """Those of a connection, which names their address. One thread at a time asks. ``clock`` counts
+    seconds."""
 
     def __init__(
-        self, cluster: str, address: str, *, clock: Callable[[], float] = time.monotonic
+        self, cluster: str, connection: Connection, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._cluster, self._address = cluster, address.rstrip("/")
+        self._cluster, self._connection = cluster, connection
+        self._address = (connection.pipelines or "").rstrip("/")
         self._clock, self._failures, self._retry, self._problem = clock, 0, 0.0, ""
         self._http = urllib3.PoolManager(
             retries=False, timeout=urllib3.Timeout(connect=5, read=30), maxsize=4
@@ -42,13 +47,29 @@ class Pipelines:
     def ensure(self, body: Mapping[str, Any]) -> Manifest:
         """The run of this name, which is made if there is none: the API has no names of its own
         choice, so it is looked for first."""
-        return self.find(str(body["display_name"])) or self._ask("POST", RUNS, body)
+        there = self.find(str(body["display_name"]))
+        if there is not None:
+            return there
+        self._check_namespace(str(body.get("experiment_id") or ""))
+        return self._ask("POST", RUNS, body)
 
     def find(self, name: str) -> Manifest | None:
         predicate = {"operation": "EQUALS", "key": "display_name", "string_value": name}
-        query = urlencode({"page_size": 1, "filter": json.dumps({"predicates": [predicate]})})
-        found = self._ask("GET", f"{RUNS}?{query}").get("runs") or ()
+        said = {"page_size": 1, "filter": json.dumps({"predicates": [predicate]})}
+        if self._connection.pipelines_namespace:
+            said["namespace"] = self._connection.pipelines_namespace
+        found = self._ask("GET", f"{RUNS}?{urlencode(said)}").get("runs") or ()
         return dict(found[0]) if found else None
+
+    def _check_namespace(self, experiment: str) -> None:
+        """A run is where its experiment is, which a user names: elsewhere nobody would find it."""
+        wanted = self._connection.pipelines_namespace
+        if wanted is None:
+            return
+        found = self._ask("GET", f"{EXPERIMENTS}/{quote(experiment, safe='')}").get("namespace")
+        if found != wanted:
+            message = f"options.experiment_id: is of the namespace {found}; name one of {wanted}."
+            raise Refused({"code": 400, "reason": "BadRequest", "message": message})
 
     def get(self, run: str) -> Manifest | None:
         if not _RUN.fullmatch(run):
@@ -70,12 +91,13 @@ class Pipelines:
     def _ask(self, method: str, path: str, sent: Mapping[str, Any] | None = None) -> Manifest:
         if self._clock() < self._retry:
             raise NotNow(self._problem)
+        headers = self._headers()
         try:
             answer = self._http.request(
                 method,
                 self._address + path,
                 body=None if sent is None else json.dumps(sent),
-                headers={"Content-Type": "application/json", "Accept": "application/json"},
+                headers=headers,
                 redirect=False,
                 preload_content=False,
             )
@@ -102,3 +124,17 @@ class Pipelines:
             message = message or f"It answered {answer.status}: {text[:500]}"
             raise Refused({"code": answer.status, "reason": "BadRequest", "message": message})
         return found if isinstance(found, dict) else {}
+
+    def _headers(self) -> dict[str, str]:
+        """The token is read anew: Kubernetes replaces those it gives out."""
+        found = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self._connection.pipelines_user:
+            found["kubeflow-userid"] = self._connection.pipelines_user
+        if self._connection.pipelines_token:
+            try:
+                token = Path(self._connection.pipelines_token).read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                why = f"The token {self._connection.pipelines_token} cannot be read: {error}."
+                raise NotNow(f"Kubeflow Pipelines of {self._cluster}: {why}") from None
+            found["Authorization"] = f"Bearer {token}"
+        return found

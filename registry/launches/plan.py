@@ -139,9 +139,17 @@ def _homeless(spec: LaunchSpec, site: Site) -> Iterator[str]:
             ["cluster: there is none; an administrator names them in PODIUM_LAUNCH_SITE"]
         )
     cluster = spec.cluster or next(iter(site.clusters))
-    if spec.target == "kfp" and not site.clusters[cluster].pipelines:
+    if spec.target != "kfp":
+        return
+    connection = site.clusters[cluster]
+    if not connection.pipelines:
         having = [name for name, each in site.clusters.items() if each.pipelines]
         yield (
             f"cluster: {cluster} has no Kubeflow Pipelines; "
             f"{'name ' + ' or '.join(having) if having else 'an administrator sets its pipelines'}"
+        )
+    elif connection.pipelines_namespace and not spec.options.get("experiment_id"):
+        yield (
+            f"options.experiment_id: is missing; name one of the namespace "
+            f"{connection.pipelines_namespace}, where the runs of {cluster} are"
         )

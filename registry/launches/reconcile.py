@@ -172,8 +172,7 @@ class Charge:
         self._memory = Memory()
         self._lease: Lease | None = None
         self._view: View | None = None
-        address = connection.pipelines
-        self._pipelines = Pipelines(name, address) if address else None
+        self._pipelines = Pipelines(name, connection) if connection.pipelines else None
         self._woken = threading.Event()
         self._quiet_until = 0
         self._fence = 0
