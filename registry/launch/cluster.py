@@ -52,7 +52,6 @@ class Log:
     tail: int | None = None
     limit: int | None = None
     follow: bool = False
-    previous: bool = False
 
     @property
     def query(self) -> Query:
@@ -62,7 +61,6 @@ class Log:
             "tailLines": self.tail,
             "limitBytes": self.limit,
             "follow": "true" if self.follow else None,
-            "previous": "true" if self.previous else None,
             "timestamps": "true",
         }
         return [(name, str(value)) for name, value in said.items() if value is not None]
@@ -161,25 +159,6 @@ class Cluster:
             # 400: the container is being made; 404: the pod is gone.
             if refused.code_number not in (400, 404):
                 raise
-
-    def may(self, verb: str, kind: Kind, namespace: str, below: str = "") -> bool:
-        """Whether this server's account has the right (SelfSubjectAccessReview)."""
-        asked = {
-            "namespace": namespace,
-            "verb": verb,
-            "group": kind.group,
-            "resource": self.plural(kind),
-            "subresource": below,
-        }
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {name: each for name, each in asked.items() if each}},
-        }
-        found = self._api.call(
-            "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", [], review
-        )
-        return bool((found.get("status") or {}).get("allowed"))
 
     def plural(self, kind: Kind) -> str:
         """As it stands in a path; for a kind that is on no table the server is asked."""

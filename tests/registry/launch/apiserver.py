@@ -313,10 +313,6 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
             body = self._body()
             if server.down:
                 return self._hang_up()
-            if place.endswith("selfsubjectaccessreviews"):
-                asked = body["spec"]["resourceAttributes"]
-                named = f"{asked['verb']} {asked['resource']}"
-                return self._answer(201, {"status": {"allowed": named not in server.denied}})
             self._change(
                 "POST",
                 place,

@@ -10,7 +10,7 @@ import pytest
 from podium.client.errors import ConfigError
 from podium.registry.launch.cluster import Cluster, Log, connect
 from podium.registry.launch.diagnose import diagnose
-from podium.registry.launch.kinds import POD, Kind
+from podium.registry.launch.kinds import Kind
 from podium.registry.launch.kube import Away, Gone, Refused
 from podium.registry.launch.names import LAUNCH
 from podium.registry.launch.site import Connection
@@ -127,12 +127,6 @@ class TestReading:
             "2026-11-24T09:30:01Z two",
         ]
         assert list(cluster.logs("team", Log("gone"))) == []
-
-    def test_rights(self, cluster: Cluster, apiserver: ApiServer) -> None:
-        apiserver.denied.add("delete jobs")
-        assert cluster.may("create", JOB, "team")
-        assert not cluster.may("delete", JOB, "team")
-        assert cluster.may("get", POD, "team", "log")
 
 
 def test_what_is_gone_is_as_good_as_deleted(cluster: Cluster, apiserver: ApiServer) -> None:
