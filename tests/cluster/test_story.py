@@ -14,6 +14,8 @@ import mlflow
 import pytest
 from podium import client
 from podium.client import session
+from podium.client.launches import LaunchDiagnosis
+from podium.client.model_files import manifest
 
 from ..registry.launch.samples import IMAGE
 from ..services.podium import PodiumServer
@@ -30,6 +32,11 @@ for step in range(3):
     client.log_metric("accuracy", 0.9 + step / 100, step)
 client.end_run()
 """
+
+
+# Each start of Python and MLServer is a cold one, on a machine that may have other things to do.
+_PATIENCE = 300
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture
@@ -57,32 +64,66 @@ def test_promoted_evaluated_served_and_rolled_back(
 
     client.promote("churn", 1, "Staging")
     [evaluation] = client.list_launches(name="churn")
-    assert client.wait_for_launch(evaluation.launch_id, timeout=60, every=0.2).state == "SUCCEEDED"
+    assert (
+        client.wait_for_launch(evaluation.launch_id, timeout=_PATIENCE, every=0.2).state
+        == "SUCCEEDED"
+    )
     run = client.get_run(str(evaluation.run_id))
     assert (run.status, run.metrics["accuracy"]) == ("FINISHED", 0.92)
 
     assert client.promote("churn", 1, "Production").done
     answers = _answers(kubelet, cluster, namespace)
-    wait_for("the first version answers", lambda: answers() == (6.0, "1"), 90)
+    wait_for("the first version answers", lambda: answers() == (6.0, "1"), _PATIENCE)
 
     # MLflow's own client moves the second one: what follows is the same.
     stock = mlflow.MlflowClient(podium.url)
     stock.transition_model_version_stage("churn", "2", "Staging")
-    wait_for("it has been evaluated", lambda: _is_evaluated(2), 60)
+    wait_for("it has been evaluated", lambda: _is_evaluated(2), _PATIENCE)
     stock.transition_model_version_stage("churn", "2", "Production")
-    wait_for("the second version answers", lambda: answers() == (9.0, "2"), 90)
+    wait_for("the second version answers", lambda: answers() == (9.0, "2"), _PATIENCE)
     [serving] = client.list_launches(name="churn", version=2, active=True)
-    wait_for("it is ready", lambda: client.get_launch(serving.launch_id).state == "READY", 30)
+    wait_for("it is ready", lambda: _is_ready(serving), _PATIENCE)
 
     client.rollback("churn", "Production")
-    wait_for("the first version answers again", lambda: answers() == (6.0, "1"), 90)
+    wait_for("the first version answers again", lambda: answers() == (6.0, "1"), _PATIENCE)
     deployments = cluster.admin.list("apps/v1", "Deployment", namespace)
     assert len(deployments) == 1, "one service, whoever held the stage"
+
+
+def test_a_changed_file_is_not_served_and_the_launch_says_so(
+    podium: PodiumServer, kubelet: Kubelet, cluster: Cluster, namespace: str
+) -> None:
+    run = register_line("churn", slope=2.0)
+    manifest("churn", 1)  # the server has read them
+    client.start_run(run_id=run)
+    client.log_text("flavors: {}", "model/MLmodel")
+    client.end_run()
+    assert client.flush(60)
+    serving = client.launch(
+        target="deployment",
+        purpose="serve",
+        image=IMAGE,
+        source={"model": "churn", "version": 1, "stage": "Production"},
+    )
+
+    def why() -> LaunchDiagnosis | None:
+        found = client.get_launch(serving.launch_id).diagnosis
+        return found if found and found.code == "FilesChanged" else None
+
+    said = wait_for("it says why it does not serve", why, _PATIENCE)
+    assert said.sentence.startswith("A file of the version is not what was registered")
+    assert "Version 1 of churn: MLmodel is not the file that was registered" in said.said
+    assert _answers(kubelet, cluster, namespace)() is None
+    assert client.get_launch(serving.launch_id).state != "READY"
 
 
 def _rule(server: Any, stage: str, spec: dict[str, Any]) -> None:
     body = {"model": "churn", "stage": stage, "spec": spec}
     server.request("POST", "/api/v1/launch-rules", json=body)
+
+
+def _is_ready(serving: client.Launch) -> bool:
+    return client.get_launch(serving.launch_id).state == "READY"
 
 
 def _is_evaluated(version: int) -> bool:
