@@ -22,7 +22,7 @@ from .locks import hold_rules
 from .notices import tell
 from .policies import policy_of
 from .read import find_request, promotions, requests
-from .refusals import recorded
+from .refusals import looking, recorded
 from .rights import require, role_here
 from .tables import RequestRow
 from .waking import wake_model
@@ -168,7 +168,7 @@ def _version(session: Session, row: RequestRow) -> ModelVersion:
 
 
 def _subject(db: Database, name: str, request_id: int) -> str:
-    with db.reading() as session:
+    with looking(db) as session:
         row = find_request(session, name, request_id)
         version = session.get_one(ModelVersion, row.version)
     return f"model:{name}/{version.version}"

@@ -19,7 +19,7 @@ from ..read import find_version, parse_version
 from .asking import Answers, decide
 from .gates import Outside
 from .read import find_request, promotions
-from .refusals import recorded
+from .refusals import looking, recorded
 from .rights import require, require_override
 from .settling import settle
 from .situation import Situation
@@ -201,14 +201,14 @@ def _still_waiting(session: Session, seen: Situation, name: str, request_id: int
 
 def _subject(db: Database, name: str, version: str | int) -> str:
     """For the audit log; what is not there is not found, and not noted."""
-    with db.reading() as session:
+    with looking(db) as session:
         find_version(session, name, version)
     return f"model:{name}/{parse_version(version)}"
 
 
 def _of_request(db: Database, name: str, request_id: int) -> tuple[int, str, str]:
     """The version, the stage and the subject for the audit log."""
-    with db.reading() as session:
+    with looking(db) as session:
         found = promotions(session, [find_request(session, name, request_id)])[0]
     return found.version, found.stage, f"model:{found.name}/{found.version}"
 

@@ -23,7 +23,7 @@ from .history import previous_holder, steps_of
 from .hooks import Decided
 from .locks import hold_rules
 from .policies import policy_of
-from .refusals import recorded
+from .refusals import looking, recorded
 from .requests import MAX_COMMENT
 from .rights import lacks, require
 from .stage_sets import stages_of
@@ -43,7 +43,7 @@ def roll_back(
     to ask twice does not go back two steps.
     """
     check_text(comment, "comment", limit=MAX_COMMENT)
-    with db.reading() as session:
+    with looking(db) as session:
         subject = f"model:{find_model(session, name).name}"
         if version is not None:
             find_version(session, name, version)

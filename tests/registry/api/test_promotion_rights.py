@@ -111,3 +111,72 @@ class TestOverriding:
         assert world.post(path, "the-admin", reason="now")[0] == 403
         status, done = world.post(path, "the-admin", "register", "approve", reason="now")
         assert (status, done["overridden"]) == (200, True)
+
+
+ASKED: Json = {"version": 1, "stage": "Production"}
+
+
+class TestWhatIsRefusedForARole:
+    """The log says of which model and why, as for any other refusal; of routes it does besides."""
+
+    @pytest.fixture
+    def request_id(self, world: World) -> int:
+        status, found = world.post(PROMOTIONS, "the-editor", **ASKED)
+        assert status == 200
+        return int(found["id"])
+
+    def test_asking(self, world: World) -> None:
+        status, told = world.post(PROMOTIONS, "the-viewer", **ASKED)
+        assert status == 403
+        assert world.refusals() == [
+            ("the-viewer", "version.promote.refused", f"model:{MODEL}/1", told["message"])
+        ]
+
+    @pytest.mark.parametrize("what", ["approve", "reject", "withdraw", "override"])
+    def test_deciding(self, world: World, request_id: int, what: str) -> None:
+        who = "the-viewer" if what == "withdraw" else "the-editor"
+        path = f"/api/v1/models/{MODEL}/requests/{request_id}/{what}"
+        body = {} if what == "approve" else {"reason": "no"}
+        status, told = world.post(path, who, "register", "approve", **body)
+        assert status == 403
+        assert world.refusals() == [
+            (who, f"request.{what}.refused", f"model:{MODEL}/1", told["message"])
+        ]
+
+    def test_who_has_lost_the_role(self, world: World, request_id: int) -> None:
+        path = f"/api/v1/models/{MODEL}/requests/{request_id}/approve"
+        grants.give(world.db, "model", MODEL, principal="the-approver", role=Role.VIEWER)
+        status, told = world.post(path, "the-approver", "approve")
+        assert status == 403
+        assert world.refusals() == [
+            ("the-approver", "request.approve.refused", f"model:{MODEL}/1", told["message"])
+        ]
+
+    def test_taking_back(self, world: World) -> None:
+        path = f"/api/v1/models/{MODEL}/rollbacks"
+        status, told = world.post(path, "the-viewer", stage="Production")
+        assert status == 403
+        assert world.refusals() == [
+            ("the-viewer", "version.roll_back.refused", f"model:{MODEL}", told["message"])
+        ]
+
+    def test_by_a_stock_client(self, world: World) -> None:
+        path = "/api/2.0/mlflow/model-versions/transition-stage"
+        status, told = world.post(path, "the-viewer", name=MODEL, version="1", stage="Staging")
+        assert status == 403
+        assert world.refusals() == [
+            ("the-viewer", "version.promote.refused", f"model:{MODEL}/1", told["message"])
+        ]
+
+    def test_what_somebody_may_not_see_is_not_there_and_not_noted(
+        self, world: World, request_id: int
+    ) -> None:
+        path = f"/api/v1/models/{MODEL}"
+        for what, body in (
+            ("promotions", ASKED),
+            (f"requests/{request_id}/approve", {}),
+            (f"requests/{request_id}/reject", {"reason": "no"}),
+            ("rollbacks", {"stage": "Production"}),
+        ):
+            assert world.post(f"{path}/{what}", "stranger", "register", "approve", **body)[0] == 404
+        assert world.refusals() == []
