@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -403,31 +402,3 @@ def test_the_policy_decides_whether_former_holders_leave(team: Team) -> None:
     assert team.stage_of(first) == PRODUCTION
     set_policy(team, archive=True)
     assert asked(team, third, archive=False).archived == (first, second)
-
-
-@pytest.mark.parametrize(
-    ("refused", "error", "reason"),
-    [
-        (lambda team: asked(team, 1, stage="Nowhere"), BadRequest, "Invalid Model Version stage"),
-        (lambda team: asked(team, 1, who="eve"), PermissionDenied, "takes the role editor"),
-        (lambda team: asked(team, 1, stage="None"), BadRequest, "cannot go to None"),
-    ],
-    ids=["unknown stage", "no role", "no way"],
-)
-def test_what_is_refused_leaves_its_reason_in_the_audit_log_and_nothing_else(
-    team: Team, refused: Callable[[Team], object], error: type[Exception], reason: str
-) -> None:
-    stage_sets.set_stages(
-        team.db,
-        "*",
-        {"stages": [{"name": "None", "follows": []}, {"name": "Production"}, {"name": "Old"}]},
-    )
-    version = team.version()
-    asked(team, version)
-    before = (team.events(), read.list_requests(team.db, team.name), team.stage_of(version))
-    with pytest.raises(error, match=reason):
-        refused(team)
-    assert before == (team.events(), read.list_requests(team.db, team.name), team.stage_of(version))
-    [(_, action, told)] = team.refusals()
-    assert action == "version.promote.refused"
-    assert reason in told
