@@ -59,8 +59,11 @@ def test_a_launch_with_its_reason_and_log(world: World, pages: FlaskClient) -> N
     listing = pages.get("/launches?model=churn").text
     assert launch.launch_id in listing
     assert launch.launch_id not in pages.get("/launches?active=1").text
-    assert launch.launch_id in pages.get("/models/churn/versions/1").text
-    assert launch.launch_id in pages.get(f"/runs/{launch.run_id}").text
+    for path in ("/models/churn/versions/1", f"/runs/{launch.run_id}"):
+        page = pages.get(path).text
+        assert launch.launch_id in page
+        assert "used more memory than its limit" in page
+        assert "Raise resources.memory" in page
 
 
 def test_what_a_run_has_used_over_all_its_launches(world: World, pages: FlaskClient) -> None:
