@@ -51,6 +51,7 @@ class ApiServer:
         self.missing: set[str] = set()
         """Plurals of kinds that are not installed."""
         self.changed = threading.Condition()
+        self._counting = threading.Lock()
         self._versions = itertools.count(1)
         self._version = 0
         self._history: list[tuple[int, str, str, Object]] = []
@@ -58,6 +59,11 @@ class ApiServer:
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_port}"
+
+    def count(self, verb: str) -> None:
+        """A call; two may come at once."""
+        with self._counting:
+            self.calls[verb] += 1
 
     @contextmanager
     def running(self) -> Iterator[ApiServer]:
@@ -269,7 +275,7 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
             if server.down:
                 return self._hang_up()
             if place.split("/")[-1] == "log":
-                server.calls["LOG"] += 1
+                server.count("LOG")
                 pod = place.split("/")[-2]
                 if pod in server.silent:
                     return self._answer(500, _status(500, "InternalError", "no kubelet"))
@@ -284,17 +290,17 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
             if self._not_installed(place) or self._denied(listing, place):
                 return None
             if query.get("watch"):
-                server.calls["WATCH"] += 1
+                server.count("WATCH")
                 return self._watch(place, query)
             if place in server.objects:
-                server.calls["GET"] += 1
+                server.count("GET")
                 return self._answer(200, server.objects[place])
             if "limit" in query:
-                server.calls["LIST"] += 1
+                server.count("LIST")
                 with server.changed:
                     found = server.page(place, query)
                 return self._answer(200, found)
-            server.calls["GET"] += 1
+            server.count("GET")
             return self._answer(404, _status(404, "NotFound", "not found"))
 
         def _discover(self, version: str) -> None:
@@ -354,7 +360,7 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
             return 200, found
 
         def _change(self, verb: str, place: str, do: Any) -> None:
-            server.calls[verb] += 1
+            server.count(verb)
             if self._not_installed(place) or self._denied(verb.lower(), place):
                 return
             with server.changed:

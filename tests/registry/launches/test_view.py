@@ -52,7 +52,7 @@ def test_a_watch_tells_of_what_happens(cluster: Cluster, apiserver: ApiServer) -
     assert known(view) == {"one"}
     cluster.apply(job("two"))
     until(lambda: known(view) == {"one", "two"})
-    assert woken.is_set()
+    assert woken.wait(10)
     apiserver.remove(apiserver.find("Job", job("one")["metadata"]["name"]))
     until(lambda: known(view) == {"two"})
     view.refresh(PLACES)
