@@ -15,6 +15,7 @@ from podium.tracker.auth.roles import Role
 from podium.tracker.db import Database
 from sqlalchemy.orm import Session
 
+from ..inspection.replaced import replaced
 from ..models import ModelVersion, RegisteredModel
 from ..read import find_model, find_version, versions
 from . import carry_out
@@ -26,6 +27,7 @@ from .policies import policy_of
 from .refusals import looking, recorded
 from .requests import MAX_COMMENT
 from .rights import lacks, require
+from .situation import refuse_replaced
 from .stage_sets import stages_of
 
 
@@ -124,6 +126,7 @@ def _two(
             f"Version {back.version} of {model.name} has other files than when it was in {stage}: "
             "promote it, if that is what you want."
         )
+    refuse_replaced(back, replaced(session, back))
     return (None if holder is None else there[holder]), back
 
 

@@ -11,6 +11,7 @@ from podium.tracker.clock import now_ms
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ..inspection.replaced import replaced
 from ..models import ModelVersion, RegisteredModel
 from ..read import find_version, versions
 from ..stages import Stage, Stages
@@ -29,7 +30,8 @@ from .tables import ApprovalRow, InspectionRow, RequestRow
 class Situation:
     """``others`` are the versions in the target stage besides this one, the highest last: that is
     the one that clients load, and the one gates compare with. ``unread`` says that the version's
-    files are yet to be read; it is empty once they are, or never will be.
+    files are yet to be read; it is empty once they are, or never will be. ``replaced`` are those
+    of its files that were uploaded anew since.
     """
 
     version: ModelVersion
@@ -40,6 +42,7 @@ class Situation:
     others: Sequence[ModelVersion]
     waiting: RequestRow | None
     unread: str
+    replaced: Sequence[str]
     now: int
 
     @property
@@ -106,11 +109,23 @@ class Situation:
                 f"Promotions of {name} to {self.target.name} are frozen until {self.freeze.end} "
                 f"(freeze {self.freeze.id}, {self.freeze.author}): {self.freeze.reason}"
             )
+        if self.target.held:
+            refuse_replaced(version, self.replaced)
 
     def refuse_approval_of_unread(self) -> None:
         """An approval is for files, and would lapse as soon as it is known which they are."""
         if self.unread:
             raise Conflict(self.unread)
+
+
+def refuse_replaced(version: ModelVersion, paths: Sequence[str]) -> None:
+    if paths:
+        more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+        raise Conflict(
+            f"Version {version.version} of {version.registered.name} has other files than when it "
+            f"was registered: {', '.join(paths[:5])}{more} came anew since. Register what is there "
+            "now as a version of its own, or upload again what was."
+        )
 
 
 def observe(
@@ -143,6 +158,7 @@ def observe(
         others=others.all(),
         waiting=_waiting(session, found, target.name, now),
         unread=_unread(session, found),
+        replaced=replaced(session, found),
         now=now,
     )
 

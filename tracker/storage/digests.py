@@ -71,7 +71,7 @@ def note(db: Database, store: ArtifactStore, place: ArtifactPath, what: Stored |
         is_known = session.scalar(select(exists().where(FileDigest.place == place.key)))
     maybe = [_UNKNOWN if what is None else what]
     if what is not None and not is_known and _is_there(store, place):
-        maybe.append(_UNKNOWN)  # which stays if this upload never comes
+        maybe.insert(0, _UNKNOWN)  # which stays if this upload never comes, and was there before
     with db.writing() as session:
         for each in maybe:
             _add(session, place.key, each)
