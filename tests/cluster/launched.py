@@ -24,7 +24,15 @@ from .seen import seen
 T = TypeVar("T")
 
 SITE = Site(namespaces=("team-*",), service_accounts=("*",), overlay=("*",))
+# In the environment of pods: kwok has them run until they are released.
+HELD = {"KWOK_HELD": "until released", "KWOK_SECONDS": "0s"}
 _WORKLOAD = "kueue.x-k8s.io/v1beta2"
+
+
+def release(admin: Rest, namespace: str) -> None:
+    """Let the pods end that are :data:`HELD`, those that are there now."""
+    for pod in admin.list("v1", "Pod", namespace):
+        admin.patch(pod, {"metadata": {"annotations": {"kwok/released": "yes"}}})
 
 
 class Launched:

@@ -31,6 +31,7 @@ from ..crashing import forked_crashes
 from ..registry.launch.samples import minimal
 from ..registry.launches.killing import WORKER
 from .control_plane import Cluster
+from .launched import HELD, release
 from .processes import wait_for
 from .world import World
 
@@ -65,7 +66,7 @@ def test_a_worker_killed_at_every_step_makes_one_object_of_each(
 
 
 def test_while_the_api_server_is_away_all_stands_as_it_stood(world: World) -> None:
-    launch = world.start({**minimal("job"), "env": {"KWOK_SECONDS": "3s"}})
+    launch = world.start({**minimal("job"), "env": HELD})
     world.reaches(launch, LaunchState.RUNNING)
     world.cluster.stop_api_server()
     try:
@@ -79,6 +80,8 @@ def test_while_the_api_server_is_away_all_stands_as_it_stood(world: World) -> No
             time.sleep(0.2)
     finally:
         world.cluster.start_api_server()
+    assert away, "nobody asked it while it was away"
+    release(world.cluster.admin, world.namespace)
 
     def over() -> bool:
         with suppress(Away):

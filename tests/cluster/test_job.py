@@ -8,7 +8,7 @@ from podium.registry.launch.state import Phase
 
 from ..registry.launch.samples import IMAGE, minimal
 from .control_plane import Cluster
-from .launched import Launched
+from .launched import HELD, Launched, release
 from .processes import wait_for
 
 
@@ -18,13 +18,14 @@ def _job(cluster: Cluster, namespace: str, **changes: Any) -> Launched:
 
 class TestJob:
     def test_it_runs_and_succeeds(self, cluster: Cluster, namespace: str) -> None:
-        job = _job(cluster, namespace, workers=2, env={"KWOK_SECONDS": "1s"})
+        job = _job(cluster, namespace, workers=2, env=HELD)
         assert job.state().phase is Phase.MISSING
         job.apply()
         job.reaches(Phase.RUNNING)
         assert [pod["spec"].get("hostname") for pod in job.pods()] == [
             f"{job.main['metadata']['name']}-{index}" for index in range(2)
         ]
+        release(cluster.admin, namespace)
         job.reaches(Phase.SUCCEEDED)
         job.apply()  # as after a crash: what has ended begins no more
         assert job.state().phase is Phase.SUCCEEDED
@@ -53,7 +54,7 @@ class TestJob:
         wait_for("the pods are gone", lambda: not job.pods())
 
     def test_an_eviction_uses_up_no_retry(self, cluster: Cluster, namespace: str) -> None:
-        job = _job(cluster, namespace, env={"KWOK_SECONDS": "2s"})
+        job = _job(cluster, namespace, env=HELD)
         job.apply()
         job.reaches(Phase.RUNNING)
         [pod] = job.pods()
@@ -61,8 +62,15 @@ class TestJob:
         path = cluster.admin.path("v1", "Pod", namespace, meta["name"])
         eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": meta}
         cluster.admin.call("POST", f"{path}/eviction", eviction)
+
+        def replaced() -> bool:
+            return [each["metadata"]["uid"] != pod["metadata"]["uid"] for each in job.pods()] == [
+                True
+            ]
+
+        wait_for("another is there", replaced)
+        release(cluster.admin, namespace)
         job.reaches(Phase.SUCCEEDED)
-        assert pod["metadata"]["uid"] not in {each["metadata"]["uid"] for each in job.pods()}
 
     def test_an_image_that_is_not_there(self, cluster: Cluster, namespace: str) -> None:
         job = _job(cluster, namespace, env={"KWOK_PULL": "ImagePullBackOff"})

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from podium.registry.launch.site import Toleration
+from podium.registry.launch.cluster import Cluster as Door
+from podium.registry.launch.cluster import Log
+from podium.registry.launch.site import Connection, Toleration
 from podium.registry.launch.state import Phase
 
 from ..registry.launch.samples import IMAGE, minimal
@@ -72,11 +74,22 @@ def test_one_that_fails_says_its_last_words(run: Callable[..., Launched]) -> Non
     assert (found.sentence, found.said) == ("main ended with status 3.", "no such file")
 
 
-def test_a_log_is_followed_to_its_end(run: Callable[..., Launched]) -> None:
-    job = run("import time\nfor i in range(3): print(i); time.sleep(0.3)")
+def test_a_log_is_followed_to_its_end(
+    cluster: Cluster, run: Callable[..., Launched], tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    script = (
+        f"print(0)\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)\nprint(1); print(2)"
+    )
+    job = run(f"import os, time\n{script}")
     job.reaches(Phase.RUNNING)
     [pod] = job.pods()
-    assert _log(job, pod["metadata"]["name"], "?follow=true") == "0\n1\n2\n"
+    door = Door("test", Connection(kubeconfig=str(cluster.kubeconfig)))
+    lines = door.logs(job.namespace, Log(pod["metadata"]["name"], follow=True))
+    assert next(lines).endswith("Z 0")
+    go.touch()
+    assert [line.partition("Z ")[2] for line in lines] == ["1", "2"]
+    assert _log(job, pod["metadata"]["name"]) == "0\n1\n2\n"
     stamped = _log(job, pod["metadata"]["name"], "?timestamps=true&tailLines=1")
     assert stamped.startswith("20")
     assert stamped.endswith("Z 2\n")

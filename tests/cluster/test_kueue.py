@@ -14,7 +14,7 @@ from podium.registry.launch.state import Phase
 
 from ..registry.launch.samples import minimal
 from .control_plane import Cluster
-from .launched import Launched, condition
+from .launched import HELD, Launched, condition, release
 from .processes import wait_for
 from .rest import Object
 
@@ -24,7 +24,7 @@ _API = "kueue.x-k8s.io/v1beta2"
 @pytest.fixture
 def job(cluster: Cluster, namespace: str, custom: Callable[..., None]) -> Launched:
     custom("workloads.kueue.x-k8s.io")
-    data = {**minimal("job"), "queue": "team-queue", "env": {"KWOK_SECONDS": "2s"}}
+    data = {**minimal("job"), "queue": "team-queue", "env": HELD}
     launched = Launched(cluster.admin, namespace, data)
     cluster.admin.create(launched.main)  # once: an apply would suspend what runs
     return launched
@@ -40,6 +40,8 @@ def test_it_waits_its_turn_and_runs(job: Launched) -> None:
     assert not job.pods(), "nothing runs before its turn"
     _say(job, workload, condition("QuotaReserved"), condition("Admitted"))
     job.admin.patch(job.main, {"spec": {"suspend": False}})
+    job.reaches(Phase.RUNNING)
+    release(job.admin, job.namespace)
     job.reaches(Phase.SUCCEEDED)
 
 

@@ -15,6 +15,7 @@ from podium.registry.launches import start
 from podium.registry.launches.read import get_launch
 from podium.registry.launches.reconcile import Reconciler
 from podium.registry.launches.sites import read_site
+from podium.registry.read import find_version
 from podium.tracker import runs
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.db import Database
@@ -39,6 +40,8 @@ class World:
         run = runs.create_run(db, experiment_id="0")
         source = f"runs:/{run.run_id}/model"
         versions.create_version(db, name="churn", source=source)
+        with db.writing() as session:  # its files are read, as by a worker
+            find_version(session, "churn", 1).digest = f"{1:064x}"
         self.worker = self.new_worker()
 
     def new_worker(self, **more: Any) -> Reconciler:

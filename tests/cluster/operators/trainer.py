@@ -21,6 +21,7 @@ from ...services import MissingService, free_ports
 from ...services.podium import podium_up
 from ..control_plane import Cluster
 from ..kubelet import Kubelet
+from ..launched import HELD, release
 from ..processes import wait_for
 from . import kubeflow
 from .operated import TRAINER, Operated, environ
@@ -50,9 +51,7 @@ def _job(runtime: str = kubeflow.RUNTIME, **more: Any) -> dict[str, Any]:
 
 
 def test_two_workers_run_to_their_end(world: Operated) -> None:
-    launch = world.start(
-        _job(workers=2, resources={"gpu": {"count": 2}}, env={"KWOK_SECONDS": "1s"})
-    )
+    launch = world.start(_job(workers=2, resources={"gpu": {"count": 2}}, env=HELD))
     world.reaches(launch, LaunchState.RUNNING)
     assert len(world.pods()) == 2
     for pod in world.pods():
@@ -62,6 +61,7 @@ def test_two_workers_run_to_their_end(world: Operated) -> None:
         said = environ(pod)
         assert said["PODIUM_RUN_ID"] == world.now(launch).run_id
         assert (said["PET_NNODES"], said["PET_NPROC_PER_NODE"]) == ("2", "2")
+    release(world.cluster.admin, world.namespace)
     done = world.reaches(launch, LaunchState.SUCCEEDED)
     assert done.reason == "AllJobsCompleted"
 
@@ -97,11 +97,12 @@ def test_in_a_queue_it_waits_until_it_is_let_in(
     world: Operated, custom: Callable[..., None]
 ) -> None:
     custom("workloads.kueue.x-k8s.io")
-    launch = world.start(_job(queue="gpus", env={"KWOK_SECONDS": "1s"}))
+    launch = world.start(_job(queue="gpus", env=HELD))
     world.until(lambda: world.left(TRAINER) == ["TrainJob", "JobSet", "Job"])
     assert world.reaches(launch, LaunchState.PENDING).reason == "Queued"
     world.cluster.admin.patch(world.main(launch), {"spec": {"suspend": False}})  # as Kueue does
     world.reaches(launch, LaunchState.RUNNING)
+    release(world.cluster.admin, world.namespace)
     world.reaches(launch, LaunchState.SUCCEEDED)
 
 

@@ -16,6 +16,7 @@ from ...registry.launch.samples import minimal
 from ...services import MissingService
 from ..control_plane import Cluster
 from ..kubelet import Kubelet
+from ..launched import HELD, release
 from ..processes import wait_for
 from . import kubeflow
 from .operated import PYTORCH, Operated, environ
@@ -68,17 +69,16 @@ class TestAsInstalled:
         assert "must be 1" in verdict.refused.said
 
     def test_a_master_alone_runs_to_its_end(self, world: Operated) -> None:
-        launch = world.start(_job(env={"KWOK_SECONDS": "1s"}))
+        launch = world.start(_job(env=HELD))
         world.reaches(launch, LaunchState.RUNNING)
+        release(world.cluster.admin, world.namespace)
         assert world.reaches(launch, LaunchState.SUCCEEDED).reason == "PyTorchJobSucceeded"
 
 
 @pytest.mark.usefixtures("as_documented")
 class TestAsDocumented:
     def test_a_master_and_a_worker_run_to_their_end(self, world: Operated) -> None:
-        launch = world.start(
-            _job(workers=2, resources={"gpu": {"count": 2}}, env={"KWOK_SECONDS": "2s"})
-        )
+        launch = world.start(_job(workers=2, resources={"gpu": {"count": 2}}, env=HELD))
         world.reaches(launch, LaunchState.RUNNING)
         world.until(lambda: len(world.pods()) == 2)
         ranks = set()
@@ -91,6 +91,7 @@ class TestAsDocumented:
             role = pod["metadata"]["labels"]["training.kubeflow.org/replica-type"]
             ranks.add((role, said["RANK"]))
         assert ranks == {("master", "0"), ("worker", "1")}
+        release(world.cluster.admin, world.namespace)
         world.reaches(launch, LaunchState.SUCCEEDED)
 
     def test_a_pod_that_fails_is_why_it_has_failed(self, world: Operated) -> None:
@@ -117,7 +118,7 @@ class TestAsDocumented:
         self, world: Operated, custom: Callable[..., None]
     ) -> None:
         custom("workloads.kueue.x-k8s.io")
-        launch = world.start(_job(queue="gpus", env={"KWOK_SECONDS": "1s"}))
+        launch = world.start(_job(queue="gpus", env=HELD))
         assert world.reaches(launch, LaunchState.PENDING).reason == "Queued"
         job = world.main(launch)
         admin = world.cluster.admin
@@ -125,6 +126,7 @@ class TestAsDocumented:
         assert not world.pods()
         admin.patch(job, {"spec": {"runPolicy": {"suspend": False}}})  # as Kueue does
         world.reaches(launch, LaunchState.RUNNING)
+        release(world.cluster.admin, world.namespace)
         world.reaches(launch, LaunchState.SUCCEEDED)
 
     def test_what_a_quota_refuses_is_said(self, world: Operated) -> None:
