@@ -41,16 +41,20 @@ def registered(team: Team, store: ArtifactStore) -> int:
     return version
 
 
-def promote(team: Team, version: int, stage: str = "Production", **more: str) -> Promotion:
-    return promotion.promote(team.db, name=team.name, version=version, stage=stage, **more)
+def promote(
+    team: Team, version: int, stage: str = "Production", override: str | None = None
+) -> Promotion:
+    return promotion.promote(
+        team.db, name=team.name, version=version, stage=stage, override=override
+    )
 
 
 def test_a_file_that_is_replaced_is_named(team: Team, store: ArtifactStore) -> None:
     version = registered(team, store)
     upload(team, store, version, "deep/MLmodel", b"flavors: {evil: {}}")
-    for more in ({}, {"override": "it must be"}):
+    for override in (None, "it must be"):
         with pytest.raises(Conflict, match=r"other files.*: deep/MLmodel came anew"):
-            promote(team, version, **more)
+            promote(team, version, override=override)
     assert team.stage_of(version) == "None"
     assert {action for _, action, _ in team.refusals()} == {"version.promote.refused"}
     assert promote(team, version, "Archived").done, "away it may go"
