@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from podium.client.entities import LifecycleStage, ModelStatus, RunStatus
 from sqlalchemy import case, func, select
 
+from .artifacts.paths import ArtifactPath, parse_artifact_uri
 from .db import Database
 from .experiments import parse_experiment_id
 from .logged_models.tables import LoggedModel, RunModel
@@ -47,6 +48,14 @@ class ModelOverview:
     status: ModelStatus
     lifecycle_stage: LifecycleStage
     step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Where files are kept: a run's, or those of a logged model."""
+
+    path: ArtifactPath
+    model_id: str = ""
 
 
 def activity(db: Database, experiment_ids: Sequence[str]) -> dict[str, Activity]:
@@ -109,3 +118,32 @@ def models_of(db: Database, run_id: str) -> list[ModelOverview]:
                 )
             )
         return found
+
+
+def folders_of(db: Database, run_ids: Collection[str]) -> dict[str, list[Folder]]:
+    """Of each of these runs its own folder, then those of the models it has made, newest first."""
+    model, link = LoggedModel, RunModel
+    with db.reading() as session:
+        runs = session.execute(
+            select(Run.run_id, Run.artifact_uri).where(Run.run_id.in_(run_ids))
+        ).all()
+        made = session.execute(
+            select(Run.run_id, model.artifact_uri, model.model_id)
+            .join(link, link.run == Run.id)
+            .join(model, link.model == model.id)
+            .where(Run.run_id.in_(run_ids), link.direction == "output")
+            .where(model.lifecycle_stage == "active")
+            .order_by(link.id.desc())
+        ).all()
+    found = {run_id: [Folder(parse_artifact_uri(uri))] for run_id, uri in runs}
+    for run_id, uri, model_id in made:
+        found[run_id].append(Folder(parse_artifact_uri(uri), model_id))
+    return found
+
+
+def is_going(db: Database, run_ids: Collection[str]) -> bool:
+    """Whether one of these runs has not ended."""
+    ended = [each for each in RunStatus if each.ended]
+    with db.reading() as session:
+        going = select(Run.id).where(Run.run_id.in_(run_ids), Run.status.not_in(ended)).limit(1)
+        return session.scalar(going) is not None

@@ -13,7 +13,8 @@ from .formats import duration, number
 
 NAME_TAG = "mlflow.runName"
 _CODE = ("mlflow.source.", "mlflow.project.")
-_ENVIRONMENT = ("mlflow.docker.", "mlflow.databricks.", "podium.")
+_ENVIRONMENT = ("mlflow.docker.", "mlflow.databricks.")
+_OURS = "podium."  # of which launch or sweep a run is, and what became of it
 # More axes than these, nobody can follow a line through.
 _AXES = 60
 
@@ -41,12 +42,16 @@ class Section:
         return tuple(line for line in self.lines if line.differs)
 
 
-def sections(rows: Sequence[Row]) -> tuple[Section, ...]:
-    """Params, metrics, code, environment, data sets, tags, the run itself; none that is empty."""
+def sections(rows: Sequence[Row], packages: Mapping[str, Mapping[str, str]]) -> tuple[Section, ...]:
+    """Params, metrics, code, environment, data sets, tags, the run itself; none that is empty.
+
+    ``packages`` are those of a run, by its id.
+    """
     tags = sorted({key for row in rows for key in row.tags} - {NAME_TAG})
     code = [key for key in tags if key.startswith(_CODE)]
     environment = [key for key in tags if key.startswith(_ENVIRONMENT)]
-    others = [key for key in tags if key not in code and key not in environment]
+    ours = [key for key in tags if key.startswith(_OURS)]
+    others = [key for key in tags if key not in {*code, *environment, *ours}]
     found = (
         _section("Params", rows, _keys(row.params for row in rows), lambda row: row.params.get),
         Section(
@@ -57,11 +62,11 @@ def sections(rows: Sequence[Row]) -> tuple[Section, ...]:
             ),
             numeric=True,
         ),
-        _section("Code", rows, code, lambda row: row.tags.get),
-        _section("Environment", rows, environment, lambda row: row.tags.get),
+        _section("Code", rows, code, _tag),
+        Section("Environment", _environment(rows, environment, packages)),
         Section("Data sets", _datasets(rows)),
-        _section("Tags", rows, others, lambda row: row.tags.get),
-        Section("Run", _of_the_run(rows)),
+        _section("Tags", rows, others, _tag),
+        Section("Run", (*_of_the_run(rows), *_section("", rows, ours, _tag).lines)),
     )
     return tuple(each for each in found if each.lines)
 
@@ -91,6 +96,20 @@ def _section(
     at: Callable[[Row], Callable[[str], str | None]],
 ) -> Section:
     return Section(title, tuple(Line(key, tuple(at(row)(key) for row in rows)) for key in keys))
+
+
+def _tag(row: Row) -> Callable[[str], str | None]:
+    return row.tags.get
+
+
+def _environment(
+    rows: Sequence[Row], tags: Sequence[str], packages: Mapping[str, Mapping[str, str]]
+) -> tuple[Line, ...]:
+    """What is told of the machine, then Python, then the packages."""
+    having = [packages.get(row.run_id, {}) for row in rows]
+    names = sorted(_keys(having), key=lambda name: (name != "python", name))
+    lines = (Line(name, tuple(each.get(name) for each in having)) for name in names)
+    return (*_section("", rows, tags, _tag).lines, *lines)
 
 
 def _keys(having: Iterable[Mapping[str, object]]) -> list[str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from podium.client.entities import RunSnapshot
 from podium.client.errors import NotFound
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.artifacts.paths import ArtifactPath
+from podium.tracker.overview import Folder
 
 from ..inspection.mlmodel import ENVIRONMENTS, Unreadable, parse_environment
 
 _MAX_BYTES = 64 * 1024
+_AT_ONCE = 16
 # The tags that MLflow's clients and ours set, in the order of interest.
 _TOLD = {
     "mlflow.source.name": "Command",
@@ -33,26 +37,32 @@ _ELSEWHERE = ("mlflow.runName", "mlflow.note.content", "mlflow.parentRunId")
 class Source:
     """``told`` by label; ``commit_link`` leads to the commit where the repository is on the web.
 
-    ``packages`` are from ``packages_file``; ``others`` are the tags that no page shows elsewhere.
+    ``others`` are the tags that no page shows elsewhere.
     """
 
     told: Mapping[str, str]
     commit_link: str
-    packages: Mapping[str, str]
-    packages_file: str
+    packages: Packages
     others: Mapping[str, str]
 
 
-def source(store: ArtifactStore, run: RunSnapshot, root: ArtifactPath) -> Source:
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """What is said of each one's version, in ``file`` of the run or of its logged model."""
+
+    said: Mapping[str, str]
+    file: str = ""
+    model_id: str = ""
+
+
+def source(store: ArtifactStore, run: RunSnapshot, folders: Sequence[Folder]) -> Source:
     told = {label: run.tags[tag] for tag, label in _TOLD.items() if run.tags.get(tag)}
     if run.user_id:
         told.setdefault("User", run.user_id)
-    packages, where = _packages(store, root)
     return Source(
         told,
         _commit_link(told.get("Repository", ""), told.get("Commit", "")),
-        packages,
-        where,
+        _packages(store, folders),
         {
             key: value
             for key, value in run.tags.items()
@@ -61,18 +71,32 @@ def source(store: ArtifactStore, run: RunSnapshot, root: ArtifactPath) -> Source
     )
 
 
-def _packages(store: ArtifactStore, root: ArtifactPath) -> tuple[Mapping[str, str], str]:
-    """What the first folder says that names packages: the run's own, else that of its model."""
-    for folder in ("", "model/"):
-        files = {name: _small(store, root / ArtifactPath(folder + name)) for name in ENVIRONMENTS}
+def packages_of(
+    store: ArtifactStore, folders: Mapping[str, Sequence[Folder]]
+) -> dict[str, Mapping[str, str]]:
+    """Those of many runs, by their ids: a store far away is asked for several at a time."""
+    with ThreadPoolExecutor(_AT_ONCE, "packages") as pool:
+        found = pool.map(partial(_packages, store), folders.values())
+        return {run_id: each.said for run_id, each in zip(folders, found, strict=True)}
+
+
+def _packages(store: ArtifactStore, folders: Sequence[Folder]) -> Packages:
+    """What the first folder says that names packages: the run's own, else that of its model.
+
+    MLflow's clients up to 2 put a model into a folder of the run, later ones beside it.
+    """
+    [own, *models] = folders
+    for root, below in ((own, ""), (own, "model/"), *((each, "") for each in models)):
+        paths = {name: root.path / ArtifactPath(below + name) for name in ENVIRONMENTS}
+        files = {name: _small(store, path) for name, path in paths.items()}
         there = {name: text for name, text in files.items() if text is not None}
         try:
             found = parse_environment(there)
         except Unreadable:
             continue
         if found:
-            return found, folder + next(iter(there))
-    return {}, ""
+            return Packages(found, below + next(iter(there)), root.model_id)
+    return Packages({})
 
 
 def _small(store: ArtifactStore, path: ArtifactPath) -> bytes | None:

@@ -117,8 +117,8 @@ def log_files(run_id: str) -> str:
 def origin(run_id: str) -> str:
     """Which code it ran, where, with which packages."""
     run = service.get_run(services().db, run_id)
-    root = run_files.root_of(services().db, run_id)
-    return _render(run, "run_source.html", source=source(services().store, run, root))
+    folders = overview.folders_of(services().db, [run_id])[run_id]
+    return _render(run, "run_source.html", source=source(services().store, run, folders))
 
 
 @runs.get("/<run_id>/lineage")

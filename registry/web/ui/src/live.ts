@@ -1,7 +1,8 @@
 // A page that holds an element with data-running is asked for again every few seconds, and what is
 // marked data-live is replaced by its newer self. An element with data-version is left alone as long
 // as that stays the same, and one that the reader is working in until he leaves it. The answer to
-// a form that was refused stays as it is: there is nothing to ask for at its address.
+// a form that was refused stays as it is: there is nothing to ask for at its address. Where little of a
+// large page is live, data-from is the address of that alone.
 
 const EVERY_MS = 3000;
 
@@ -25,7 +26,8 @@ export function keepFresh(mount: (element: HTMLElement) => void): void {
 async function refresh(mount: (element: HTMLElement) => void): Promise<boolean> {
   let text: string;
   try {
-    const response = await fetch(location.href);
+    const from = document.querySelector<HTMLElement>("[data-from]")?.dataset["from"];
+    const response = await fetch(from ?? location.href);
     if (!response.ok) {
       return true;
     }
