@@ -24,6 +24,9 @@ function mount(element: HTMLElement): void {
     void import("./board.ts").then(({ mountBoards }) => mountBoards(element));
   }
   mountTableParts(element);
+  if (element.querySelector("[data-drop]")) {
+    void import("./drag.ts").then(({ mountDrag }) => mountDrag(element));
+  }
   if (element.querySelector("[data-log]")) {
     void import("./log.ts").then(({ mountLogs }) => mountLogs(element));
   }
