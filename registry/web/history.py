@@ -116,9 +116,9 @@ def _page(
 
 
 def _span(name: str) -> tuple[int, int] | None:
-    """From the first change of a stage until now, in seconds; None where nothing has changed."""
+    """From the first change of a stage until now, in whole seconds after each; None without one."""
     first = service.first_change(services().db, name)
-    return None if first is None else (first // 1000, now_ms() // 1000)
+    return None if first is None else (-(-first // 1000), -(-now_ms() // 1000))
 
 
 def _address(name: str) -> str:

@@ -105,6 +105,44 @@ def test_focus_is_seen(page: Page) -> None:
         assert outline == "solid", page.evaluate("document.activeElement.outerHTML")
 
 
+def test_moments_that_are_asked_for_are_of_the_readers_zone(browser: Browser, site: Site) -> None:
+    """Addresses say UTC, so they mean the same to a reader elsewhere."""
+    site.post("registered-models/create", name="zones")
+    run_id = site.create_run("0", "zones")
+    site.post("model-versions/create", name="zones", source=f"runs:/{run_id}/model")
+    with browser.new_context(
+        base_url=site.url, timezone_id="Asia/Tokyo", locale="en-GB"
+    ) as context:
+        page = context.new_page()
+        page.goto("/audit?since=2026-05-03T14:00")
+        since = page.get_by_label("Since (Asia/Tokyo)")
+        expect(since).to_have_value("2026-05-03T23:00")
+        since.fill("2026-05-04T00:30")
+        page.get_by_role("button", name="Filter").click()
+        expect(page).to_have_url(re.compile("since=2026-05-03T15%3A30"))
+        expect(since).to_have_value("2026-05-04T00:30")
+        expect(page.get_by_role("alert")).to_be_hidden()
+
+        page.goto("/models/zones/history?stage=Production&at=2026-05-03T14:00:00")
+        at = page.get_by_label("at (Asia/Tokyo)")
+        expect(at).to_have_value("2026-05-03T23:00")
+        site.post("model-versions/transition-stage", name="zones", version="1", stage="Production")
+        page.reload()
+        page.get_by_role("slider").evaluate(
+            """(slider) => {
+                slider.value = slider.min; // the first change
+                for (const sign of ["input", "change"]) {
+                    slider.dispatchEvent(new Event(sign, { bubbles: true }));
+                }
+            }"""
+        )
+        expect(page.locator("#held")).to_contain_text("version 1", ignore_case=True)
+        when = page.evaluate("new Date().toLocaleString('sv', { timeZone: 'Asia/Tokyo' })")
+        expect(at).to_have_value(re.compile(f"^{when[:10]}T"))
+        page.reload()
+        expect(at).to_have_value(re.compile(f"^{when[:10]}T"))
+
+
 def test_times_are_of_the_readers_zone(browser: Browser, site: Site) -> None:
     run_id = site.create_run(site.create_experiment("keyboard/zone"), "zone", start=NOON)
     with browser.new_context(
