@@ -47,7 +47,10 @@ def site(kubernetes: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     clusters = {"main": {"kubeconfig": kubernetes.kubeconfig(folder), "namespace": "team"}}
     classes = {"small": {"cpu": "2", "memory": "8Gi"}}
     (folder / "launch.json").write_text(json.dumps({"clusters": clusters, "classes": classes}))
-    environ = {"PODIUM_LAUNCH_SITE": str(folder / "launch.json")}
+    environ = {
+        "PODIUM_LAUNCH_SITE": str(folder / "launch.json"),
+        "PODIUM_WEBHOOK_ALLOW": "127.0.0.0/8",
+    }
     with podium_up(folder / "data", environ=environ) as server:
         http = urllib3.PoolManager()
         yield Site(server.url, http)

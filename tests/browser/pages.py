@@ -42,8 +42,11 @@ def fill(site: Site) -> dict[str, str]:
     hook = site.native(
         "POST",
         "webhooks",
-        {"name": "ci", "url": "https://example.com/hook", "events": ["COMMENT_CREATED"]},
-    )
+        # Nobody listens there.
+        {"name": "ci", "url": "http://127.0.0.1:9/hook", "events": ["COMMENT_CREATED"]},
+    )["webhook_id"]
+    comments = f"{version.removeprefix('/')}/comments"
+    site.native("POST", comments, {"comment": "Who is told?"})
     source = {"model": "every page", "version": 1}
     job = {"target": "job", "purpose": "train", "image": IMAGE, "source": source}
     launch = site.native("POST", "launches", {"spec": job})["launch_id"]
@@ -81,7 +84,10 @@ def fill(site: Site) -> dict[str, str]:
         "new launch": "/launches/new?model=every+page&version=1",
         "launch rules": "/launch-rules",
         "webhooks": "/webhooks",
-        "webhook": f"/webhooks/{hook['webhook_id']}",
+        "webhook": f"/webhooks/{hook}",
+        "delivery": site.delivered(hook),
+        "audit": "/audit",
+        "nothing in the audit log": "/audit?subject=nothing",
         "operations": "/operations",
         "search": "/search?q=every",
         "nothing found": "/search?q=no+such+thing",

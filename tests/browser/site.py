@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,17 @@ class Site:
 
     def native(self, method: str, path: str, body: Json) -> Json:
         return self._answer(method, f"/api/v1/{path}", json=body)
+
+    def delivered(self, webhook_id: str) -> str:
+        """The page of a webhook's first delivery, once it has been attempted."""
+        path = f"/api/v1/webhooks/{webhook_id}/deliveries"
+        deadline = time.monotonic() + 90
+        while True:
+            for each in self._answer("GET", path)["deliveries"]:
+                if each["attempts"]:
+                    return f"/webhooks/{webhook_id}/deliveries/{each['delivery_id']}"
+            assert time.monotonic() < deadline, "nothing was delivered"
+            time.sleep(0.05)
 
     def _answer(self, method: str, path: str, **options: Any) -> Json:
         response = self.http.request(method, self.url + path, **options)

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page
 
 from ..registry.launch.samples import IMAGE
+from ..services.receiver import answer, receiver
 from .site import NOON, Site
 
 OWNED = "document.documentElement.lang='owned'"
@@ -40,7 +41,7 @@ def addresses(site: Site) -> list[str]:
         experiment,
         NAME,
         user=NAME,
-        params={"a b": TEXT[:500]},
+        params={"a b": TEXT[:500], "lr": NAME},
         tags={each["key"]: each["value"] for each in note},
     )
     site.log(run, [("a i", step / 2, step, NOON + step) for step in range(5)])
@@ -66,8 +67,24 @@ def addresses(site: Site) -> list[str]:
     request = site.native("POST", f"models/{of_model}/promotions", asked)
     number = request["request"]["id"] if "request" in request else request["id"]
     site.native("POST", f"models/{of_model}/requests/{number}/comments", {"comment": TEXT})
+    site.native("POST", f"models/{of_model}/freezes", {"stage": "Staging", "reason": TEXT})
     launch = _launch(site, model)
+    hook, delivery = _webhook(site, of_model)
     return [
+        f"/experiments/{experiment}?group={quote('params.lr')}",
+        f"/compare?run={run}&run={site.create_run(experiment, 'plain')}&all=1",
+        f"/search?{urlencode({'q': NAME})}",
+        "/webhooks",
+        hook,
+        delivery,
+        f"/sweeps?{urlencode({'name': NAME})}",
+        "/policies",
+        "/audit",
+        f"/audit?{urlencode({'actor': NAME, 'subject': f'model:{model}'})}",
+        f"/experiments/{experiment}/access",
+        f"/models/{of_model}/access",
+        "/operations",
+        "/operations/storage",
         "/launches",
         f"/launches/{launch}",
         f"/launches/new?again={launch}",
@@ -88,6 +105,16 @@ def addresses(site: Site) -> list[str]:
         f"/models/{of_model}/requests/{number}",
         f"/models/{of_model}/history",
     ]
+
+
+def _webhook(site: Site, of_model: str) -> tuple[str, str]:
+    """One whose receiver says what is hostile: a name takes no such thing."""
+    with receiver() as there:
+        there.behaviours["/hook"] = answer(500, TEXT.encode(), Content_Type="text/html")
+        asked = {"name": "hostile", "url": f"{there.url}/hook", "events": ["COMMENT_CREATED"]}
+        hook = site.native("POST", "webhooks", asked)["webhook_id"]
+        site.native("POST", f"models/{of_model}/versions/1/comments", {"comment": TEXT})
+        return f"/webhooks/{hook}", site.delivered(hook)
 
 
 def _launch(site: Site, model: str) -> str:

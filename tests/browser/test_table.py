@@ -352,7 +352,7 @@ def test_times_stay_in_the_readers_zone_when_rows_are_fresh(browser: Browser, si
         expect(when).to_have_text("2026-09-21 23:13")
         page.evaluate("window.before = document.querySelector('#runs tbody time')")
         site.log(run_id, [("loss", 0.0625, 1, NOON)])
-        expect(rows(page).first).to_contain_text("0.0625", timeout=10_000)
+        expect(rows(page).first).to_contain_text("0.0625")
         expect(when).to_have_text("2026-09-21 23:13")
         assert page.evaluate("window.before.isConnected"), "what has not changed stays"
 

@@ -42,6 +42,8 @@ class ApiServer:
         self.down = False
         self.fail: list[tuple[int, str]] = []
         """Answers (status, message) of the next changes, instead of doing them."""
+        self.fail_tries: list[tuple[int, str]] = []
+        """As ``fail``, of the next dry runs: a worker beside changes what it likes."""
         self.silent: set[str] = set()
         """Pods whose node does not answer."""
         self.denied: set[str] = set()
@@ -364,8 +366,10 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
             if self._not_installed(place) or self._denied(verb.lower(), place):
                 return
             with server.changed:
-                if server.fail:
-                    code, message = server.fail.pop(0)
+                tries = "dryRun" in self._asked()[1]
+                answers = server.fail_tries if tries and server.fail_tries else server.fail
+                if answers:
+                    code, message = answers.pop(0)
                     status, found = code, _status(code, "Failed", message)
                 else:
                     status, found = do()
