@@ -7,6 +7,7 @@ from podium.client.errors import BadRequest, NotFound
 from podium.client.rules import check_alias, check_new_alias, is_latest
 from podium.tracker import audit
 from podium.tracker.db import Database, insert
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from . import events, prompts
@@ -21,13 +22,16 @@ def set_alias(db: Database, name: str, alias: str, version: str | int) -> None:
     with db.writing() as session:
         # Locked, so that the version is not deleted in the meantime.
         found = find_version(session, name, version, change=True)
+        before = _there(session, found.model, alias)
         new = insert(session, Alias).values(model=found.model, alias=alias, version=found.id)
         session.execute(
             new.on_conflict_do_update(
                 index_elements=["model", "alias"], set_={"version": new.excluded.version}
             )
         )
-        audit.record(session, "model.set-alias", subject(name), after={alias: found.version})
+        audit.record(
+            session, "model.set-alias", subject(name), before=before, after={alias: found.version}
+        )
         event = events.model_version_alias_set(
             name=name,
             alias=alias,
@@ -42,10 +46,10 @@ def delete_alias(db: Database, name: str, alias: str) -> None:
     check_alias(alias)
     with db.writing() as session:
         model = find_model(session, name, change=True)
-        there = session.get(Alias, (model.id, alias))
-        if there is not None:
-            session.delete(there)
-            audit.record(session, "model.delete-alias", subject(name), before={"alias": alias})
+        before = _there(session, model.id, alias)
+        if before is not None:
+            session.delete(session.get_one(Alias, (model.id, alias)))
+            audit.record(session, "model.delete-alias", subject(name), before=before)
             prompt = prompts.is_prompt_model(session, model.id)
             emit(session, events.model_version_alias_deleted(name=name, alias=alias, prompt=prompt))
 
@@ -72,3 +76,13 @@ def find_aliased(session: Session, name: str, alias: str) -> ModelVersion:
         # 400 and not 404: MLflow's clients expect it so.
         raise BadRequest(f"Registered model alias {alias} not found.")
     return found
+
+
+def _there(session: Session, model: int, alias: str) -> dict[str, int] | None:
+    """Whose it is before it changes, for the audit log."""
+    version = session.scalar(
+        select(ModelVersion.version)
+        .join(Alias, Alias.version == ModelVersion.id)
+        .where(Alias.model == model, Alias.alias == alias)
+    )
+    return None if version is None else {alias: version}

@@ -26,7 +26,7 @@ from .models import ModelTag, RegisteredModel
 from .outbox import emit
 from .read import find_model, model_entities, models, subject
 from .search import REGISTERED_MODELS
-from .tags import checked, told, write
+from .tags import checked, there, told, write
 
 MAX_PAGE = 1000
 
@@ -135,8 +135,11 @@ def set_model_tag(db: Database, name: str, key: str, value: str) -> None:
     wanted = checked([(key, value)])
     with db.writing() as session:
         model = find_model(session, name, change=True)
+        before = there(session, ModelTag, model.id, key)
         write(session, ModelTag, model.id, wanted)
-        audit.record(session, "model.set-tag", subject(name), after={key: told(value)})
+        audit.record(
+            session, "model.set-tag", subject(name), before=before, after={key: told(value)}
+        )
         prompt = prompts.is_prompt_model(session, model.id)
         event = events.registered_model_tag_set(name=name, key=key, value=value, prompt=prompt)
         emit(session, event)

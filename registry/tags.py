@@ -28,6 +28,14 @@ def told(text: str) -> str:
     return text if len(text) <= _TOLD else text[: _TOLD - 1] + "…"
 
 
+def there(
+    session: Session, table: type[ModelTag] | type[VersionTag], owner: int, key: str
+) -> dict[str, str] | None:
+    """The tag as it is before it is set, for the audit log."""
+    tag: Any = session.get(table, (owner, key), populate_existing=True)
+    return None if tag is None else {key: told(tag.value)}
+
+
 def write(
     session: Session,
     table: type[ModelTag] | type[VersionTag],

@@ -31,7 +31,7 @@ from .promotion.waking import wake_model
 from .read import find_model, find_version, latest, subject, version_entities, versions
 from .search import MODEL_VERSIONS
 from .sources import MAX_SOURCE, keep, prompt_source, resolve
-from .tags import checked, told, write
+from .tags import checked, there, told, write
 
 MAX_PAGE = 200_000
 
@@ -227,10 +227,15 @@ def set_version_tag(db: Database, name: str, version: str | int, key: str, value
     wanted = checked([(key, value)])
     with db.writing() as session:
         found = find_version(session, name, version, change=True)
+        before = there(session, VersionTag, found.id, key)
         write(session, VersionTag, found.id, wanted)
         wake_model(session, found.model)
         audit.record(
-            session, "version.set-tag", subject(name, found.version), after={key: told(value)}
+            session,
+            "version.set-tag",
+            subject(name, found.version),
+            before=before,
+            after={key: told(value)},
         )
         event = events.model_version_tag_set(
             name=name,

@@ -24,6 +24,7 @@ from podium.tracker.paging import cut, newest_first
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from ..tags import told
 from . import queue
 from .checks import check_events, check_name, check_pattern, check_stages, check_url
 from .guard import Guard
@@ -162,7 +163,7 @@ def update_webhook(
     """
     with db.writing() as session:
         hook = find_webhook(session, webhook_id, change=True)
-        before = _summary(hook)
+        before, url = _summary(hook), hook.url
         switched_on = wanted.status is Status.ACTIVE and hook.status != Status.ACTIVE
         _apply(hook, wanted, guard)
         if secret is not None:
@@ -173,7 +174,10 @@ def update_webhook(
             hook.disabled_reason, hook.failing_since = "", None
             queue.resume(session, hook, db.now_ms())
         session.flush()
-        _record(session, hook, "update", before=before, after=_summary(hook))
+        untold = {"url": hook.url != url, "secret": secret is not None}
+        replaced = [what for what, other in untold.items() if other]
+        after = _summary(hook) | ({"replaced": replaced} if replaced else {})
+        _record(session, hook, "update", before=before, after=after)
         return entity(hook)
 
 
@@ -263,9 +267,14 @@ def _summary(hook: Webhook) -> dict[str, Any]:
     """For the audit log. Of the URL the host alone: the rest is a secret to some receivers."""
     return {
         "name": hook.name,
+        "description": told(hook.description),
         "host": urlsplit(hook.url).hostname,
         "events": json.loads(hook.events),
         "model": hook.model,
+        "from_stages": json.loads(hook.from_stages),
+        "to_stages": json.loads(hook.to_stages),
+        "payload": hook.payload,
+        "signed": hook.secret is not None,
         "status": hook.status,
     }
 

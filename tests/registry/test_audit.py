@@ -71,7 +71,7 @@ def test_every_change_leaves_a_row(db: Database) -> None:
         moved(1, "Production", "Archived"),
         promoted(2, request=2, archived=[1]),
         ("model.set-alias", "digits", None, {"champion": 2}),
-        ("model.delete-alias", "digits", {"alias": "champion"}, None),
+        ("model.delete-alias", "digits", {"champion": 2}, None),
         ("model.set-tag", "digits", None, {"c": "d"}),
         ("version.set-tag", "digits/1", None, {"e": "f"}),
         ("model.delete-tag", "digits", {"c": "d"}, None),
@@ -83,6 +83,25 @@ def test_every_change_leaves_a_row(db: Database) -> None:
         ("model.delete", "numerals", {"last_version": 2}, None),
     ]
     assert audit.verify(db).broken is None
+
+
+def test_what_is_replaced_is_told(db: Database) -> None:
+    registered.create_model(db, name="digits", tags=[("a", "old")])
+    run_id = runs.create_run(db, experiment_id="0").run_id
+    for _ in range(2):
+        versions.create_version(
+            db, name="digits", source=f"runs:/{run_id}/model", tags=[("b", "older")]
+        )
+    aliases.set_alias(db, "digits", "champion", 1)
+    aliases.set_alias(db, "digits", "champion", 2)
+    registered.set_model_tag(db, "digits", "a", "new")
+    versions.set_version_tag(db, "digits", 1, "b", "newer")
+    found = [(row["action"], row["before"], row["after"]) for row in audit.search(db).items]
+    assert found[:3] == [
+        ("version.set-tag", {"b": "older"}, {"b": "newer"}),
+        ("model.set-tag", {"a": "old"}, {"a": "new"}),
+        ("model.set-alias", {"champion": 1}, {"champion": 2}),
+    ]
 
 
 def test_long_texts_are_cut(db: Database) -> None:

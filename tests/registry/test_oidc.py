@@ -311,6 +311,17 @@ class TestAccounts:
         ]
         assert {row["subject"] for row in rows} == {"user:ada"}
 
+    def test_another_address_is_in_it(self, app: Flask, idp: Provider, db: Database) -> None:
+        idp.person = {"sub": "a1", "preferred_username": "ada", "email_verified": True}
+        for address in ("a@example.org", "b@example.org"):
+            idp.person["email"] = address
+            arrive(app, idp)
+        [row] = [each for each in audit.search(db).items if each["action"] == "user.update"]
+        assert (row["before"]["email"], row["after"]["email"]) == (
+            "a@example.org",
+            "b@example.org",
+        )
+
 
 def test_no_secret_is_in_the_log(
     app: Flask, idp: Provider, capsys: pytest.CaptureFixture[str]

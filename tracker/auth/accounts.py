@@ -111,7 +111,7 @@ def update(
     """What is given is set. The last admin stays one, or nobody could make another."""
     with db.writing() as session:
         row = find(session, name, change=True)
-        before = {"role": Role(row.role).label, "active": row.active}
+        before, address = {"role": Role(row.role).label, "active": row.active}, row.email
         if role is not None:
             row.role = role
         if active is not None:
@@ -127,6 +127,8 @@ def update(
         if not row.active:
             session.execute(delete(Login).where(Login.principal == row.id))
         after = {"role": Role(row.role).label, "active": row.active}
+        if row.email != address:
+            before["email"], after["email"] = address, row.email
         _record(session, f"{row.kind}.update", row, before=before, after=after)
         return _account(session, row)
 

@@ -63,6 +63,52 @@ def test_a_secret_is_encrypted_and_never_shown(
     assert [each["action"] for each in reversed(events)] == ["webhook.create", "webhook.rotate"]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "before", "after"),
+    [
+        (Changes(name="b"), {"name": "a"}, {"name": "b"}),
+        (Changes(description="words"), {"description": ""}, {"description": "words"}),
+        (Changes(from_stages=("None",)), {"from_stages": []}, {"from_stages": ["None"]}),
+        (Changes(to_stages=("Live",)), {"to_stages": []}, {"to_stages": ["Live"]}),
+        (Changes(url="https://a.example/other-token"), {}, {"replaced": ["url"]}),
+    ],
+)
+def test_each_change_is_in_the_audit_log(
+    bench: Bench, wanted: Changes, before: dict[str, object], after: dict[str, object]
+) -> None:
+    made, _ = hooks.create_signed(
+        bench.db,
+        bench.keyring,
+        GUARD,
+        wanted=Changes(name="a", url="https://a.example/a-token"),
+        payload=Payload.PODIUM,
+    )
+    hooks.update_webhook(bench.db, bench.keyring, GUARD, made.webhook_id, wanted=wanted)
+    row = audit.search(bench.db).items[0]
+    differ = {key for key in row["after"] if row["before"].get(key) != row["after"][key]}
+    assert {key: row["before"][key] for key in differ if key in row["before"]} == before
+    assert {key: row["after"][key] for key in differ} == after
+    assert "token" not in str(row)
+    assert row["after"]["payload"] == "podium"
+
+
+@pytest.mark.parametrize("secret", [new_secret(), ""], ids=["another", "none"])
+def test_a_secret_that_is_replaced_is_told_of_and_not_told(bench: Bench, secret: str) -> None:
+    made, _ = hooks.create_signed(
+        bench.db,
+        bench.keyring,
+        GUARD,
+        wanted=Changes(name="a", url="https://a.example"),
+        payload=Payload.PODIUM,
+    )
+    hooks.update_webhook(
+        bench.db, bench.keyring, GUARD, made.webhook_id, wanted=Changes(), secret=secret
+    )
+    row = audit.search(bench.db).items[0]
+    assert row["after"] == row["before"] | {"replaced": ["secret"], "signed": bool(secret)}
+    assert not secret or secret not in str(row)
+
+
 def test_without_keys_there_are_no_secrets(bench: Bench) -> None:
     wanted = Changes(name="a", url="https://a.example")
     with pytest.raises(NotSupported, match="PODIUM_SECRET_KEYS"):

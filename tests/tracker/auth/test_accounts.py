@@ -133,6 +133,17 @@ class TestAccounts:
         ]
         assert (rows[3]["before"]["role"], rows[3]["after"]["role"]) == ("member", "editor")
 
+    def test_another_address_is_recorded_and_the_same_is_not_told(self, db: Database) -> None:
+        accounts.create(db, name="ada", email="a@example.org")
+        for _ in range(2):
+            accounts.update(db, "ada", email="b@example.org")
+        again, first = audit.search(db, max_results=2).items
+        assert (first["before"]["email"], first["after"]["email"]) == (
+            "a@example.org",
+            "b@example.org",
+        )
+        assert again["before"] == again["after"] == {"role": "member", "active": True}
+
     def test_over_the_api(self, guarded: Flask) -> None:
         root = someone(guarded, "root", Role.ADMIN)
         root.ok("POST", "/api/v1/users", name="ada", role="editor")

@@ -56,19 +56,21 @@ def _admit(session: Session, settings: Oidc, claims: Json) -> int:
         )
     elif not row.active:
         raise Unauthenticated(f"The account {row.name} is switched off. Ask an admin.")
-    before = Role(row.role), _managed(session, settings, row)
-    row.role = before[0] if role is None else role
+    before, address = _known(session, settings, row), row.email
+    row.role = row.role if role is None else role
     row.email = email or row.email
     _enter(session, settings, row, theirs)
     session.flush()
-    after = Role(row.role), _managed(session, settings, row)
+    after = _known(session, settings, row)
+    if row.email != address:
+        before["email"], after["email"] = address, row.email
     if before != after:
         audit.record(
             session,
             "user.update",
             f"user:{row.name}",
-            before={"role": before[0].label, "groups": before[1]},
-            after={"role": after[0].label, "groups": after[1]},
+            before=before,
+            after=after,
             reason=f"as {settings.host} says",
             actor=Caller(row.name),
         )
@@ -98,6 +100,10 @@ def _enter(session: Session, settings: Oidc, row: Principal, theirs: set[str]) -
     )
     wanted = {found[ours] for group, ours in settings.groups if group in theirs and ours in found}
     session.add_all(Membership(member=row.id, group=group) for group in sorted(wanted))
+
+
+def _known(session: Session, settings: Oidc, row: Principal) -> dict[str, object]:
+    return {"role": Role(row.role).label, "groups": _managed(session, settings, row)}
 
 
 def _managed(session: Session, settings: Oidc, row: Principal) -> list[str]:
