@@ -46,6 +46,15 @@ def review(db: Database) -> Review:
     return Review(db, Outside(), anonymous=False)
 
 
+@pytest.fixture
+def moment(db: Database, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Whatever is decided is decided now, however long it takes."""
+    found = now_ms()
+    monkeypatch.setattr("podium.registry.promotion.situation.now_ms", lambda: found)
+    monkeypatch.setattr(db, "now_ms", lambda: found)
+    return found
+
+
 def waiting(team: Team, *gates: dict[str, Any], approvals: int = 0) -> Promotion:
     """A request of a version without metrics for Production."""
     set_policy(team, gates=list(gates), approvals=approvals)
@@ -77,9 +86,9 @@ def now(team: Team, request: Promotion) -> Promotion:
 
 
 class TestWhatComes:
-    def test_a_metric_of_its_run(self, team: Team, review: Review) -> None:
+    def test_a_metric_of_its_run(self, team: Team, review: Review, moment: int) -> None:
         request = waiting(team, ACCURATE)
-        assert now_ms() + 20_000 < next_look(team, request) < now_ms() + 40_000
+        assert next_look(team, request) == moment + 30_000
         log_accuracy(team, request)
         assert review.turn() == 0, "its time has not come"
         time_comes(team.db)
@@ -149,6 +158,7 @@ class TestWhatComes:
         assert review.turn() == 1
         assert now(team, request).archived == (fair,)
 
+    @pytest.mark.usefixtures("moment")
     def test_it_comes_of_age(
         self, team: Team, review: Review, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -176,15 +186,15 @@ class TestWhatKeepsItWaiting:
         assert next_look(team, request) > now_ms()
 
     def test_the_longer_it_waits_the_less_often_it_is_looked_at(
-        self, team: Team, review: Review
+        self, team: Team, review: Review, moment: int
     ) -> None:
         request = waiting(team, ACCURATE)
         for hours, pause in ((0, 30), (1, 180), (100, 600)):
             with team.db.writing() as session:
                 row = session.get_one(RequestRow, request.id)
-                row.created, row.next_look = now_ms() - hours * 3_600_000, 0
+                row.created, row.next_look = moment - hours * 3_600_000, 0
             review.turn()
-            assert abs(next_look(team, request) - now_ms() - pause * 1000) < 10_000
+            assert next_look(team, request) == moment + pause * 1000
 
     def test_a_freeze_until_it_is_lifted(self, team: Team, review: Review) -> None:
         request = waiting(team, ACCURATE)
@@ -325,7 +335,7 @@ class TestOutside:
         found.finish()
 
     def test_it_is_asked_when_nothing_else_is_missing(
-        self, team: Team, review: Review, outside: Receiver
+        self, team: Team, review: Review, outside: Receiver, moment: int
     ) -> None:
         external = {"gate": "external", "url": f"{outside.url}/fair"}
         request = waiting(team, ACCURATE, external)
@@ -338,7 +348,7 @@ class TestOutside:
         assert review.turn() == 1
         review.finish()
         assert "biased" in now(team, request).waits_for[0]
-        assert now_ms() + 50_000 < next_look(team, request) < now_ms() + 70_000
+        assert next_look(team, request) == moment + 60_000
         outside.behaviours["/fair"] = answer(200, b'{"passed": true}')
         time_comes(team.db)
         review.turn()
