@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from podium.client.errors import BadRequest, PodiumError
 from podium.tracker.auth import accounts, invitations, logins, tokens
-from podium.tracker.auth.gate import MAX_FORM, cookie_name, refusals
+from podium.tracker.auth.gate import cookie_name, refusals
 from podium.tracker.auth.origin import require_our_page
 from podium.tracker.auth.permissions import PUBLIC, SCOPES, SELF, allow
 from podium.tracker.services import services
@@ -26,7 +26,6 @@ def login() -> str:
 @allow(PUBLIC)
 def sign_in() -> Response:
     require_our_page(request)
-    request.max_content_length = MAX_FORM
     name, onward = request.form.get("name", ""), inside(request.form.get("next", ""))
     try:
         password = request.form.get("password", "")
@@ -47,7 +46,6 @@ def welcome() -> str:
 @allow(PUBLIC)
 def accept() -> Response:
     require_our_page(request)
-    request.max_content_length = MAX_FORM
     key, name = request.form.get("key", ""), request.form.get("name", "")
     try:
         made = invitations.accept(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -12,9 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from podium.registry.app import create_app
 from podium.tracker.artifacts.base import ArtifactStore
-from podium.tracker.auth import accounts, credentials, invitations, logins
+from podium.tracker.auth import accounts, credentials, invitations, throttle, tokens
 from podium.tracker.auth.roles import Role
-from podium.tracker.auth.throttle import Attempts, Limit
 from podium.tracker.config import Config
 from podium.tracker.db import Database
 from werkzeug.test import TestResponse
@@ -30,7 +32,7 @@ def cheap_and_patient(monkeypatch: pytest.MonkeyPatch) -> None:
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(credentials, "hasher", lambda: cheap)
     monkeypatch.setattr(credentials, "_NOBODYS", [])
-    monkeypatch.setattr(logins, "PASSWORDS", Attempts(Limit(1 / 30, 10), Limit(1 / 3, 60)))
+    monkeypatch.setattr(throttle, "PASSWORDS", throttle.new_attempts())
 
 
 @pytest.fixture
@@ -317,6 +319,21 @@ class TestFirstAdmin:
         assert refused.status_code == 400
         assert 'role="alert"' in refused.get_data(as_text=True)
 
+    def test_who_has_no_link_computes_nothing_and_is_slowed_down(
+        self, app: Flask, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Anybody may ask that, and Argon2 takes 64 MiB and a while."""
+
+        def compute() -> PasswordHasher:
+            raise AssertionError("a password was hashed for a stranger")
+
+        monkeypatch.setattr(credentials, "hasher", compute)
+        monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: 0.0))
+        form = {"key": "x", "name": "eve", "password": PASSWORD}
+        eve = browser(app)
+        statuses = [eve.post("/welcome", data=form, headers=OURS).status_code for _ in range(11)]
+        assert statuses == [404] * 10 + [429]
+
     @pytest.mark.parametrize("key", ["", "x", "x" * 5000, "\x00"])
     def test_a_key_that_is_none(self, app: Flask, key: str) -> None:
         assert browser(app).get("/welcome", query_string={"key": key}).status_code == 404
@@ -355,3 +372,32 @@ def test_every_form_that_changes_something_brings_its_secret_along() -> None:
         forms = re.findall(r'<form [^>]*method="post".*?</form>', template.read_text(), re.S)
         if template.name not in ("login.html", "welcome.html"):
             assert all('name="csrf" value="{{ csrf() }}"' in form for form in forms), template
+
+
+class TestAFormThatIsTooLarge:
+    """Forms are small, whoever sends them; of a larger one no more is read than that."""
+
+    @pytest.fixture(params=["of so many bytes", "in chunks"])
+    def large(self, request: pytest.FixtureRequest) -> dict[str, Any]:
+        head = b'--x\r\nContent-Disposition: form-data; name="name"; filename="x"\r\n\r\n'
+        body = head + b"a" * 2**20 + b"\r\n--x--\r\n"
+        sent: dict[str, Any] = {"data": body, "content_type": "multipart/form-data; boundary=x"}
+        if request.param == "in chunks":  # a server ends its input there, and knows no length
+            sent["input_stream"] = io.BytesIO(sent.pop("data"))
+            sent["environ_overrides"] = {"wsgi.input_terminated": True}
+        return sent
+
+    def test_of_a_token(self, app: Flask, db: Database, large: dict[str, Any]) -> None:
+        accounts.create(db, name="root", role=Role.ADMIN)
+        secret, _ = tokens.create(db, "root", name="t", scopes=("admin",))
+        bearer = {"Authorization": f"Bearer {secret}"}
+        assert app.test_client().post("/people", headers=bearer, **large).status_code == 413
+
+    def test_of_nobody(self, app: Flask, large: dict[str, Any]) -> None:
+        assert app.test_client().post("/welcome", headers=OURS, **large).status_code == 413
+
+    def test_where_nobody_is_asked(
+        self, db: Database, store: ArtifactStore, sqlite_url: str, large: dict[str, Any]
+    ) -> None:
+        local = create_app(Config(sqlite_url, "unused"), db=db, store=store).test_client()
+        assert local.post("/people", headers=OURS, **large).status_code == 413

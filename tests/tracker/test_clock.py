@@ -57,10 +57,10 @@ def test_without_any_answer_it_is_this_machines() -> None:
 
 @pytest.mark.usefixtures("put_forward")
 def test_who_guesses_passwords_gains_nothing_by_the_clock() -> None:
-    attempts = Attempts(Limit(1 / 30, 1), Limit(1, 100))
-    attempts.take("ada here", "here")
+    attempts = Attempts(Limit(1 / 30, 1), Limit(1, 100), Limit(1, 100))
+    attempts.take("ada", "here")
     with pytest.raises(TooManyRequests):
-        attempts.take("ada here", "here")
+        attempts.take("ada", "here")
 
 
 def test_a_database_says_what_time_it_is(db: Database) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from .. import audit
 from ..clock import now_ms
 from ..db import Database
-from .caller import NOBODYS, Caller, caller
+from . import throttle
+from .caller import NOBODYS, Caller, caller, visit
 from .credentials import hash_password, password_fits
 from .roles import Role
 from .tables import Login, Membership, Principal
@@ -186,8 +187,10 @@ def set_members(db: Database, group: str, members: Sequence[str]) -> Account:
 
 
 def change_password(db: Database, *, old: str, new: str) -> None:
-    """The caller's own. All his logins end: who has stolen the old one has one of them, perhaps."""
-    hashed = hash_password(new)
+    """The caller's own. All his logins end: who has stolen the old one has one of them, perhaps.
+
+    To guess the old one in somebody's browser is no easier than to guess it elsewhere.
+    """
     with db.reading() as session:
         row = session.get_one(Principal, own_id())
         stored, issuer = row.password, issuer_of(row)
@@ -196,10 +199,15 @@ def change_password(db: Database, *, old: str, new: str) -> None:
             f"You sign in at {issuer}, so you have no password to change. Ask an admin for a link "
             "if you need one."
         )
-    if stored is not None and not password_fits(old, stored):
-        raise BadRequest(
-            "'old' is not your password. Ask an admin for a new link if you forgot it."
-        )
+    if stored is not None:
+        address = visit().address or ""
+        throttle.PASSWORDS.take(own_name(), address)
+        if not password_fits(old, stored):
+            raise BadRequest(
+                "'old' is not your password. Ask an admin for a new link if you forgot it."
+            )
+        throttle.PASSWORDS.give_back(own_name(), address)
+    hashed = hash_password(new)
     with db.writing() as session:
         set_password(session, session.get_one(Principal, own_id()), hashed)
 

@@ -59,7 +59,7 @@ def password_fits(password: str, stored: str | None) -> bool:
     """Whether it is the one; takes the same time when there is none to compare with."""
     from argon2.exceptions import VerificationError
 
-    if stored is None and not _NOBODYS:
+    if not _NOBODYS:  # whoever is asked for: else the first stranger would take twice as long
         _NOBODYS.append(hash_password(new_secret()))
     if len(password) > MAX_PASSWORD:
         return False

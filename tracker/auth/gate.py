@@ -50,6 +50,8 @@ def register(app: Flask) -> None:
         if permission is not PUBLIC or request.method not in _SAFE_METHODS:
             check_host(request, services().config.allowed_hosts)
         check_origin(request)
+        if request.mimetype in _FORMS:
+            request.max_content_length = MAX_FORM
         if view is None or permission is PUBLIC:
             return
         if permission is None:
@@ -162,7 +164,6 @@ def _check_form(known: Known) -> None:
     if request.method in _SAFE_METHODS:
         return
     if request.mimetype in _FORMS:
-        request.max_content_length = MAX_FORM
         if not logins.is_masked(request.form.get(CSRF_FIELD, ""), known.csrf):
             raise PermissionDenied("The form is of another login. Load the page again.")
     elif not is_from_our_page(request):

@@ -10,7 +10,9 @@ from .. import audit
 from ..advisory import Lock, lock
 from ..clock import now_ms
 from ..db import Database
+from . import throttle
 from .accounts import USER, add, find, has_admin, set_password
+from .caller import visit
 from .credentials import digest, hash_password, new_secret
 from .roles import Role
 from .tables import Invitation, Principal
@@ -50,7 +52,14 @@ def whose(db: Database, secret: str) -> str | None:
 
 
 def accept(db: Database, secret: str, *, name: str, password: str) -> int:
-    """Use the link; returns the id of the account. ``name`` is that of a first admin."""
+    """Use the link; returns the id of the account. ``name`` is that of a first admin.
+
+    Whoever has none is slowed down, and costs no more than a look into the database.
+    """
+    address = visit().address or ""
+    throttle.PASSWORDS.take(f"link {address}", address)
+    whose(db, secret)
+    throttle.PASSWORDS.give_back(f"link {address}", address)
     hashed = hash_password(password)
     with db.writing() as session:
         lock(session.connection(), Lock.FIRST_ADMIN)  # two links must not make two first admins

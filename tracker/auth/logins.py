@@ -13,12 +13,12 @@ from sqlalchemy import delete, select
 from .. import audit
 from ..clock import now_ms
 from ..db import Database
+from . import throttle
 from .accounts import USER, find, own_id
 from .caller import Caller, CallerKind, visit
 from .credentials import digest, new_secret, password_fits
 from .refusals import Refusals
 from .tables import MAX_ID, Login, Principal
-from .throttle import PASSWORDS
 
 DAYS = 7
 _DAY = 24 * 3600 * 1000
@@ -39,18 +39,19 @@ def check_password(
 ) -> Principal:
     """The account; :class:`Unauthenticated` says the same whatever was wrong.
 
-    Whoever guesses is soon slowed down, and the account's owner elsewhere is not. A name that is
+    Whoever guesses is soon slowed down, and the account's owner elsewhere is not, unless very many
+    addresses guess. A name that is
     nobody's may be a password in the wrong field, so the audit log does not have it.
     """
     address = visit().address or ""
-    PASSWORDS.take(f"{name.lower()[:128]} {address}", address)
+    throttle.PASSWORDS.take(name.lower()[:128], address)
     row = _user(db, name)
     if not password_fits(password, None if row is None else row.password) or row is None:
         if refusals is not None:
             known = "somebody unknown" if row is None else row.name
             refusals.note("login.refuse", f"user:{known}", "a wrong name or password")
         raise Unauthenticated("The name or the password is wrong.")
-    PASSWORDS.give_back(f"{name.lower()[:128]} {address}", address)
+    throttle.PASSWORDS.give_back(name.lower()[:128], address)
     return row
 
 

@@ -52,36 +52,46 @@ class Buckets:
 
     def _put(self, key: str, level: float, now: float) -> None:
         if len(self._levels) >= _MOST_KEYS and key not in self._levels:
-            # Full buckets are as good as none; the others are few, unless there is a flood.
-            self._levels = {
-                each: (self._level(each, now), now)
-                for each in self._levels
-                if self._level(each, now) < self.limit.burst
-            }
-            if len(self._levels) >= _MOST_KEYS:
-                self._levels.clear()
+            # The fuller a bucket is, the less is lost with it: a flood of other keys, each taken
+            # from once, empties nobody's memory of who has asked too often.
+            now_levels = {each: self._level(each, now) for each in self._levels}
+            emptiest = sorted(now_levels, key=now_levels.__getitem__)[: _MOST_KEYS // 2]
+            self._levels = {each: (now_levels[each], now) for each in emptiest}
         self._levels[key] = (level, now)
 
 
 class Attempts:
-    """Guesses of a password: few from one address at one account, some from one address at all."""
+    """Guesses of a password: few from one address at one account, some from one address at all, and
+    more at one account from wherever they come.
+    """
 
-    def __init__(self, pair: Limit, address: Limit) -> None:
+    def __init__(self, pair: Limit, address: Limit, account: Limit) -> None:
         self._pairs, self._addresses = Buckets(pair), Buckets(address)
+        self._accounts = Buckets(account)
 
-    def take(self, pair: str, address: str) -> None:
+    def take(self, account: str, address: str) -> None:
+        pair = f"{account} {address}"
         wait = self._pairs.take(pair) or self._addresses.take(address)
+        wait = wait or self._accounts.take(account)
         if wait:
             raise TooManyRequests(
                 f"Too many wrong passwords. Wait {wait:.0f} seconds, then try again.",
                 retry_after=wait,
             )
 
-    def give_back(self, pair: str, address: str) -> None:
+    def give_back(self, account: str, address: str) -> None:
         """It was the right one."""
-        self._pairs.give_back(pair)
+        self._pairs.give_back(f"{account} {address}")
         self._addresses.give_back(address)
+        self._accounts.give_back(account)
 
 
-# Ten wrong ones, then two a minute; a whole office behind one address has more.
-PASSWORDS = Attempts(Limit(1 / 30, 10), Limit(1 / 3, 60))
+def new_attempts() -> Attempts:
+    """Ten wrong ones, then two a minute; a whole office behind one address has more. At an account
+    a hundred, then one in half a minute: whoever guesses from many addresses may keep its owner
+    from signing in meanwhile, but not from what he has signed in to.
+    """
+    return Attempts(Limit(1 / 30, 10), Limit(1 / 3, 60), Limit(1 / 30, 100))
+
+
+PASSWORDS = new_attempts()

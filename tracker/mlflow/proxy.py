@@ -176,7 +176,11 @@ def _part(index: int, *, part_number: int, etag: str, checksum_sha256: str | Non
 
 
 def _received() -> Iterator[bytes]:
-    """The body as it comes; that it breaks off is the sender's failure and not the store's."""
+    """The body as it comes; that it breaks off is the sender's failure and not the store's.
+
+    Some programs say of every body that it is a form, and of those the gate takes small ones only.
+    """
+    request.max_content_length = None
     try:
         while chunk := request.stream.read(CHUNK):
             yield chunk

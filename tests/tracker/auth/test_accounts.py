@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from podium.client.errors import (
     Unauthenticated,
 )
 from podium.tracker import audit
-from podium.tracker.auth import accounts, invitations, logins, tokens
+from podium.tracker.auth import accounts, credentials, invitations, logins, throttle, tokens
 from podium.tracker.auth.roles import Role
 from podium.tracker.auth.tables import Invitation, Login, Principal
 from podium.tracker.auth.throttle import Attempts, Buckets, Limit
@@ -32,7 +33,13 @@ SEARCH = ("GET", "/experiments/search?max_results=9")
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test begins without wrong passwords."""
-    monkeypatch.setattr(logins, "PASSWORDS", Attempts(Limit(1 / 30, 10), Limit(1 / 3, 60)))
+    monkeypatch.setattr(throttle, "PASSWORDS", throttle.new_attempts())
+
+
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is let through again, however long the test takes."""
+    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: 0.0))
 
 
 def with_password(db: Database, name: str, role: Role = Role.VIEWER) -> None:
@@ -260,12 +267,64 @@ class TestPasswords:
         assert there.status(*SEARCH) == 200
 
     def test_guessing_at_many_accounts_is_slowed_down(self) -> None:
-        attempts = Attempts(Limit(1, 10), Limit(1, 3))
+        attempts = Attempts(Limit(1 / 60, 10), Limit(1 / 60, 3), Limit(1 / 60, 10))
         for name in ("a", "b", "c"):
-            attempts.take(f"{name} here", "here")
+            attempts.take(name, "here")
         with pytest.raises(TooManyRequests):
-            attempts.take("d here", "here")
-        attempts.take("d there", "there")
+            attempts.take("d", "here")
+        attempts.take("d", "there")
+
+    def test_guessing_from_many_addresses_is_slowed_down(
+        self, guarded: Flask, db: Database, frozen: None
+    ) -> None:
+        with_password(db, "ada")
+        guesser = by_password(guarded, "ada", "a guess")
+        statuses = []
+        for number in range(101):
+            guesser.http.environ_base["REMOTE_ADDR"] = f"192.0.2.{number}"
+            statuses.append(guesser.status(*SEARCH))
+        assert statuses == [401] * 100 + [429]
+
+    def test_guessing_in_a_browser_that_is_signed_in_is_slowed_down(
+        self, guarded: Flask, db: Database, frozen: None
+    ) -> None:
+        with_password(db, "ada")
+        ada = by_password(guarded, "ada", PASSWORD)
+        change = {"old": "a guess", "new": PASSWORD + "!"}
+        statuses = [ada.status("PUT", "/api/v1/password", **change) for _ in range(10)]
+        assert statuses == [400] * 10
+        assert ada.status("PUT", "/api/v1/password", **change) == 429
+
+    @pytest.mark.parametrize("who", ["ada", "nobody", "robot", "off", "invited", "\x00"])
+    @pytest.mark.parametrize("fresh", [True, False], ids=["first of all", "later"])
+    def test_it_takes_as_long_whoever_is_asked_for(
+        self, db: Database, monkeypatch: pytest.MonkeyPatch, who: str, fresh: bool
+    ) -> None:
+        """What takes long is Argon2: it is computed as often, and with the same figures."""
+        with_password(db, "ada")
+        with_password(db, "off")
+        accounts.update(db, "off", active=False)
+        accounts.create(db, name="robot", kind="service")
+        accounts.create(db, name="invited")
+        if not fresh:
+            with pytest.raises(Unauthenticated):
+                logins.check_password(db, "somebody", "a guess")
+        real, done = credentials.hasher(), []
+
+        class Counted:
+            def hash(self, password: bytes) -> str:
+                done.append("hash")
+                return real.hash(password)
+
+            def verify(self, stored: str, password: bytes) -> bool:
+                done.append(stored.rpartition("$")[0].rpartition("$")[0])
+                return real.verify(stored, password)
+
+        monkeypatch.setattr(credentials, "hasher", Counted)
+        with pytest.raises(Unauthenticated):
+            logins.check_password(db, who, "a guess")
+        figures = real.hash("x" * 12).rpartition("$")[0].rpartition("$")[0]
+        assert done == [*(["hash"] if fresh else []), figures]
 
 
 class TestInvitations:
@@ -353,6 +412,16 @@ def test_buckets_fill_again_and_do_not_grow_for_ever(monkeypatch: pytest.MonkeyP
     for number in range(50):
         buckets.take(str(number))
     assert len(buckets._levels) <= 10
+
+
+def test_a_flood_of_others_does_not_fill_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "_MOST_KEYS", 10)
+    buckets = Buckets(Limit(rate=1 / 3600, burst=5))
+    for _ in range(5):
+        assert buckets.take("a") == 0
+    for number in range(50):
+        buckets.take(str(number))
+    assert buckets.take("a") > 0
 
 
 def test_a_login_that_has_expired_is_none(guarded: Flask, db: Database) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 from podium.tracker.app import create_app
 from podium.tracker.artifacts.base import ArtifactStore
-from podium.tracker.auth import tokens
+from podium.tracker.auth import throttle, tokens
 from podium.tracker.auth.roles import Role
 from podium.tracker.config import Config
 from podium.tracker.db import Database
@@ -16,6 +17,12 @@ from podium.tracker.db import Database
 from .conftest import As, by_token, someone
 
 ME = ("GET", "/api/v1/me")
+
+
+@pytest.fixture(autouse=True)
+def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is let through again, however long a test takes."""
+    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: 0.0))
 
 
 @pytest.fixture
