@@ -13,6 +13,7 @@ from podium.client.entities import Page
 from podium.client.errors import AlreadyExists
 from podium.client.rules import MAX_DESCRIPTION, check_key, check_model_name, check_text
 from podium.tracker import audit
+from podium.tracker.auth.roles import Role
 from podium.tracker.clock import now_ms
 from podium.tracker.db import Database, insert
 from podium.tracker.paging import check_size
@@ -24,6 +25,8 @@ from . import events, prompts
 from .launches import write as launches
 from .models import ModelTag, RegisteredModel
 from .outbox import emit
+from .promotion.refusals import recorded
+from .promotion.rights import require
 from .read import find_model, model_entities, models, subject
 from .search import REGISTERED_MODELS
 from .tags import checked, there, told, write
@@ -96,9 +99,14 @@ def update_model(db: Database, name: str, *, description: str) -> entities.Regis
 
 
 def delete_model(db: Database, name: str) -> None:
-    """For good, with its versions: their numbers begin again if the name is registered anew."""
-    with db.writing() as session:
+    """For good, with its versions: their numbers begin again if the name is registered anew.
+
+    By its admins alone: whoever registers a name is admin of it, so an editor could else make the
+    model his own.
+    """
+    with recorded(db, "model.delete", subject(name)), db.writing() as session:
         model = find_model(session, name, change=True)
+        require(session, model, Role.ADMIN, "to delete it")
         audit.record(
             session, "model.delete", subject(name), before={"last_version": model.last_version}
         )

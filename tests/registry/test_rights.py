@@ -26,7 +26,7 @@ from podium.registry.models import RegisteredModel
 from podium.registry.promotion import freezes, policies, stage_sets
 from podium.registry.read import find_version
 from podium.registry.sweeps.tables import SweepRow
-from podium.tracker import experiments, logged_models, runs, saved_views
+from podium.tracker import audit, experiments, logged_models, runs, saved_views
 from podium.tracker.artifacts.base import MultipartUpload, SignedDownload, SignedRequest
 from podium.tracker.artifacts.files import FolderStore
 from podium.tracker.artifacts.paths import parse_artifact_uri
@@ -278,7 +278,7 @@ ROWS: dict[str, dict[str, Ask]] = {
         "POST": Ask(MODEL, {"name": SECRET, "new_name": "n"}, also=(403,))
     },
     f"{MLFLOW}/registered-models/update": {"PATCH": on_model(description="d")},
-    f"{MLFLOW}/registered-models/delete": {"DELETE": on_model()},
+    f"{MLFLOW}/registered-models/delete": {"DELETE": of(MODEL, also=(403,), name=SECRET)},
     f"{MLFLOW}/registered-models/search": {"GET": of(None)},
     f"{MLFLOW}/registered-models/get-latest-versions": {"GET": on_model(), "POST": on_model()},
     f"{MLFLOW}/registered-models/set-tag": {"POST": on_model(key="k", value="v")},
@@ -789,6 +789,19 @@ class TestModels:
                 assert world.ask(app, method, place, "other")[0] == 404
             assert world.ask(app, "GET", f"{PROXY}/artifacts", "other")[0] == 404
             assert world.ask(app, "GET", f"{MLFLOW}/runs/get", "other")[0] == 404
+
+    def test_its_admins_alone_delete_it(self, world: World, tmp_path: Path) -> None:
+        """Who registers its name anew is its admin, and may override its policies."""
+        with world.copy(tmp_path) as app:
+            path = f"{MLFLOW}/registered-models/delete"
+            for who in ("viewer", "editor", "approver"):
+                assert world.ask(app, "DELETE", path, who)[0] == 403
+            db: Database = app.extensions["podium"].db
+            refused = audit.search(db, action="model.delete.refused").items
+            reasons = [row["reason"] for row in refused if row["actor"] != "viewer"]
+            assert len(reasons) == 2
+            assert all("takes the role admin" in each for each in reasons)
+            assert world.ask(app, "DELETE", path, "admin")[0] == 200
 
     def test_who_registers_it_is_its_admin(self, world: World, tmp_path: Path) -> None:
         with world.copy(tmp_path) as app:
