@@ -48,13 +48,16 @@ def band(points: Columns, width: int) -> Band:
     values = points.values
     finite = np.isfinite(values)
     counts = np.add.reduceat(finite.astype(np.int64), starts)
-    # Divided first: a sum of great numbers may not fit in a float.
-    shares = np.where(finite, values, 0.0) / np.repeat(np.maximum(counts, 1), sizes)
-    mean = np.where(counts == sizes, np.add.reduceat(shares, starts), np.nan)
     low, high = (
         np.where(counts > 0, extreme.reduceat(np.where(finite, values, fill), starts), np.nan)
         for fill, extreme in ((np.inf, np.minimum), (-np.inf, np.maximum))
     )
+    # Divided first: a sum of great numbers may not fit in a float. That of the greatest, each
+    # rounded up, may still not.
+    shares = np.where(finite, values, 0.0) / np.repeat(np.maximum(counts, 1), sizes)
+    with np.errstate(over="ignore"):
+        sums = np.add.reduceat(shares, starts)
+    mean = np.where(counts == sizes, np.clip(sums, low, high), np.nan)
     middle = points.take(starts + (sizes - 1) // 2)
     return Band(Columns(middle.steps, middle.timestamps, mean), low, high, last)
 

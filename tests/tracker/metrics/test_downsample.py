@@ -68,6 +68,8 @@ def test_a_band_tells_of_every_number_and_hides_no_gap(data: st.DataObject, widt
     if found.low is None or found.high is None:
         np.testing.assert_equal(found.mean.values, values[order])
         return
+    means = found.mean.values
+    assert ((means >= found.low) & (means <= found.high) | np.isnan(means)).all()
     numbers = values[np.isfinite(values)]
     if numbers.size:
         assert np.nanmin(found.low) == numbers.min()
@@ -85,3 +87,7 @@ def test_the_mean_is_one_and_fits_between_its_band() -> None:
     assert (found.low.max(), found.high.min(), found.last) == (1, 3, 3)
     huge = band(_columns(np.arange(1000, dtype=np.int64), np.full(1000, 1.5e308)), 10)
     np.testing.assert_allclose(huge.mean.values, 1.5e308)
+    greatest = np.finfo(np.float64).max
+    for value in (greatest, -greatest):
+        equal = band(_columns(np.zeros(107, dtype=np.int64), np.full(107, value)), 1)
+        assert equal.mean.values.tolist() == [value]
