@@ -58,6 +58,12 @@ def test_promoted_evaluated_served_and_rolled_back(
     gate = {"gates": [{"gate": "launch", "target": "job"}]}
     server.request("PUT", "/api/v1/models/churn/policies/Production", json=gate)
 
+    inspection = "/api/v1/models/churn/versions/1/inspection"
+
+    def is_read() -> bool:
+        return bool(server.request("GET", inspection).json()["status"] == "DONE")
+
+    wait_for("its files are read", is_read, _PATIENCE)
     waits = client.promote("churn", 1, "Production")
     assert "There was no launch of it to job." in str(waits.waits_for)
     client.withdraw("churn", waits.id)

@@ -376,6 +376,7 @@ ROWS: dict[str, dict[str, Ask]] = {
         for kind in ("csv", "parquet")
     },
     "/compare": {"GET": of(None, run=RUN)},
+    "/compare/going": {"GET": of(None, run=RUN)},
     "/experiments/<experiment_id>/rows": {"GET": at(EXPERIMENT, experiment_id=EXP)},
     "/api/v1/experiments/<experiment_id>/keys": {"GET": at(EXPERIMENT, experiment_id=EXP)},
     **{
