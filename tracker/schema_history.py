@@ -17,6 +17,7 @@ from sqlalchemy import Connection, inspect, text
 
 from .advisory import Lock, lock
 from .db import Database
+from .table_locks import take_every_table
 
 
 class SchemaNewer(ConfigError):
@@ -56,18 +57,23 @@ def upgrade_within(
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"))
     lock(connection, Lock.SCHEMA)
-    changed = False
     found = revisions_of(connection, histories)
     for history in histories:
         revision = found.get(history.version_table)
         if revision is not None:
             _refuse_newer(revision, history)
-    for history in histories:
-        wanted = history.head if revisions is None else revisions[history.version_table]
-        if found.get(history.version_table, "") < wanted:
-            _run(connection, history, wanted)
-            changed = True
-    return changed
+    wanted = {
+        each.version_table: each.head if revisions is None else revisions[each.version_table]
+        for each in histories
+    }
+    behind = [
+        each for each in histories if found.get(each.version_table, "") < wanted[each.version_table]
+    ]
+    if behind:
+        take_every_table(connection)
+    for history in behind:
+        _run(connection, history, wanted[history.version_table])
+    return bool(behind)
 
 
 def revisions_of(connection: Connection, histories: Sequence[History]) -> dict[str, str]:

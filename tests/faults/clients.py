@@ -48,6 +48,7 @@ class Told:
     tags: dict[tuple[str, str], str] = field(default_factory=dict)
     stages: dict[str, str] = field(default_factory=dict)
     answers: Counter[int] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
     broken: int = 0
     wrong: list[str] = field(default_factory=list)
     longest: float = 0.0
@@ -149,6 +150,8 @@ class Clients:
             with self._lock:
                 self.told.answers[answer.status] += 1
                 self.told.longest = max(self.told.longest, time.monotonic() - begun)
+                if answer.status in _LATER:
+                    self.told.refusals[answer.data.decode()[:500]] += 1
             # What was carried out before its answer was lost is there already.
             there = answer.status == 400 and b"ALREADY_EXISTS" in answer.data and sent_before
             if answer.status == 200 or there:

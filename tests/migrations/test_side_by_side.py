@@ -96,7 +96,7 @@ def test_a_rolling_upgrade_under_load(
             work.wait_for(20)
             told = work.finish()
         found = check(db, told)
-    assert (found["503"], found["cut"]) == (0, 0)
+    assert (found["503"], found["cut"]) == (0, 0), told.refusals
     record_property(
         "measured",
         f"old and new code side by side: {found['acknowledged']} acknowledged, 0 requests failed, "

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from podium.client.errors import Unavailable
 from podium.registry import versions
 from podium.registry.app import HISTORIES
-from podium.tracker import audit, experiments, overview, runs, series
+from podium.tracker import audit, experiments, overview, runs, series, table_locks
 from podium.tracker.db import Database
 from podium.tracker.metrics import compact_run
 from podium.tracker.schema_history import (
@@ -23,6 +26,7 @@ from podium.tracker.schema_history import (
 )
 from sqlalchemy import text
 
+from ..services.postgres import PostgresServer
 from .conftest import RUN, fill, rows
 
 TRACKERS, REGISTRIES = (
@@ -103,6 +107,63 @@ def _it_works(db: Database, tracker: str) -> None:
     assert made.version == 2
     runs.delete_run(db, runs.create_run(db).run_id)
     assert audit.verify(db).broken is None
+
+
+def test_nobody_fails_for_an_upgrade_that_waits(postgres_db_of_before: Database) -> None:
+    """Who has a table and wants another gets it, and who comes to the first one meanwhile, too."""
+    db = postgres_db_of_before
+    with ThreadPoolExecutor(2) as pool, db.engine.begin() as holding:
+        holding.execute(text("UPDATE runs SET name = name"))
+        upgrading = pool.submit(upgrade, db, HISTORIES)
+        wait_for_lock(db)
+        # For longer than PostgreSQL waits before it ends a deadlock, which is one second.
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            with db.engine.begin() as reading:
+                assert reading.execute(text("SELECT count(*) FROM runs")).scalar() == 1
+            holding.execute(text("UPDATE experiments SET name = name"))
+            holding.execute(text("UPDATE tags SET value = value"))
+        assert not upgrading.done()
+        holding.commit()
+        assert upgrading.result(120)
+    check_schema(db, HISTORIES)
+
+
+def test_an_upgrade_that_waits_too_long_says_for_whom(
+    postgres_db_of_before: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = postgres_db_of_before
+    monkeypatch.setattr(table_locks, "_PATIENCE", 0.0)
+    with db.engine.begin() as holding:
+        holding.execute(text("UPDATE runs SET name = name"))
+        with pytest.raises(Unavailable, match="has held one of the tables"):
+            upgrade(db, HISTORIES)
+    assert upgrade(db, HISTORIES)
+
+
+@pytest.fixture
+def postgres_db_of_before(postgres: PostgresServer) -> Iterator[Database]:
+    """At the schema before the newest, with something in it."""
+    db = Database(postgres.create_database(f"upgrade_under_load_{next(_numbers)}"), pool_size=4)
+    past = (TRACKERS[-2], REGISTRIES[-2])
+    revisions = dict(zip((each.version_table for each in HISTORIES), past, strict=True))
+    with db.migrating() as connection:
+        upgrade_within(connection, HISTORIES, revisions)
+        fill(connection)
+    yield db
+    db.close()
+
+
+def wait_for_lock(db: Database) -> None:
+    """Until somebody waits for a table."""
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'")
+    deadline = time.monotonic() + 60
+    while True:
+        with db.engine.connect() as connection:
+            if connection.execute(waits).scalar():
+                return
+        assert time.monotonic() < deadline, "nobody waits"
+        time.sleep(0.01)
 
 
 def test_an_upgrade_that_fails_changes_nothing(empty: Callable[[], Database]) -> None:
