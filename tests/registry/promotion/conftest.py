@@ -88,7 +88,7 @@ class Team:
         version = versions.create_version(self.db, name=self.name, source=source).version
         if read:
             with self.db.writing() as session:
-                find_version(session, self.name, version).digest = f"{version:064x}"
+                find_version(session, self.name, version).digest = f"f{version:063x}"
         return version
 
     def numbers(self) -> list[int]:
