@@ -81,7 +81,7 @@ def test_people_and_tokens_from_the_command_line(server: PodiumServer) -> None:
     secret = command(server, "tokens", "create", "ada", "--name", "laptop").strip()
     assert ask(server, SEARCH, Authorization=f"Bearer {secret}") == 200
     listed = command(server, "tokens", "list", "ada")
-    assert re.match(r"1 +podium_\w{4}…  works +\d{4}-\d\d-\d\d used ", listed), listed
+    assert re.match(r"1 +podium_[\w-]{4}…  works +\d{4}-\d\d-\d\d used ", listed), listed
     assert secret not in listed
     assert "ada " in command(server, "users", "list")
     assert "in team" in command(server, "users", "list")

@@ -79,10 +79,17 @@ class ServiceNetwork:
 
     async def _listen(self, address: Address) -> asyncio.Server:
         async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with suppress(OSError, IndexError):
-                pod = random.choice(self._pods.get(address, ()))
-                answers, requests = await asyncio.open_connection(*pod)
-                await asyncio.gather(_pump(reader, requests), _pump(answers, writer))
+            opened = [writer]
+            try:
+                with suppress(OSError, IndexError):
+                    pod = random.choice(self._pods.get(address, ()))
+                    answers, requests = await asyncio.open_connection(*pod)
+                    opened.append(requests)
+                    await asyncio.gather(_pump(reader, requests), _pump(answers, writer))
+            except asyncio.CancelledError:  # the network ends, whoever still talks
+                for each in opened:
+                    each.transport.abort()
+                raise
             writer.close()
 
         return await asyncio.start_server(lead, *address)
