@@ -26,7 +26,7 @@ from podium.registry.launches.leases import LEASE_MS
 from podium.registry.launches.tables import LaunchCluster, LaunchRow
 from podium.registry.models import ModelVersion
 from podium.registry.outbox import OutboxEvent
-from podium.registry.webhooks.tables import Delivery, Webhook
+from podium.registry.webhooks.tables import Delivery
 from podium.tracker import runs, telemetry
 from podium.tracker.artifacts.base import ArtifactStore
 from podium.tracker.clock import now_ms
@@ -38,6 +38,7 @@ from podium.tracker.turns import JobTurn, Turns
 from podium.tracker.worker import Job, do_once
 from sqlalchemy import select, update
 
+from ..registry.test_operations import webhook
 from .conftest import CHART
 
 ALERTS = CHART / "files" / "alerts.yaml"
@@ -293,21 +294,6 @@ def event(created: int, *, spread: bool) -> OutboxEvent:
     return OutboxEvent(
         event_id="e", type="x", key="k", actor="a", data="{}", created=created, spread=spread
     )
-
-
-def webhook(**more: object) -> Webhook:
-    columns: dict[str, object] = {
-        "webhook_id": "w" * 36,
-        "name": "deploy",
-        "url": "https://a.example",
-        "events": "[]",
-        "payload": "podium",
-        "status": "ACTIVE",
-        "created": 1,
-        "updated": 1,
-        **more,
-    }
-    return Webhook(**columns)
 
 
 def launch(**more: object) -> LaunchRow:
